@@ -1,0 +1,89 @@
+"""``acutance train``: a named recipe on a folder or tar file of photos."""
+
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from acutance.errors import UserError
+
+
+def train(
+    recipe: str | None = None,
+    *,
+    data: Path,
+    out: Path,
+    resume: Annotated[bool, Parameter(negative=())] = False,
+    start: Annotated[str | None, Parameter(name="--from")] = None,
+    max_minutes: float | None = None,
+    settings: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    device: str = "auto",
+    threads: int | None = None,
+) -> None:
+    """Train a model on your own photos.
+
+    Parameters
+    ----------
+    recipe
+        Name of the recipe, for example base-x4; not needed with --resume.
+    data
+        Folder of photos (searched deep, tar files included) or one tar file.
+    out
+        Run folder; it is made if missing.
+    resume
+        Go on from the last checkpoint in the run folder.
+    start
+        Start from these weights: a run folder or a model.
+    max_minutes
+        Fit the whole schedule, annealing included, into this many minutes of training.
+    settings
+        Change a setting of the recipe: key=value, as often as needed.
+    device
+        auto, cpu, cuda or mps.
+    threads
+        CPU threads; all by default.
+    """
+    from acutance.recipes.catalogue import recipe as recipe_by_name
+    from acutance.training.loop import Stopped
+    from acutance.training.loop import train as run_training
+    from acutance.training.run_folder import read_config
+
+    pairs = {}
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator:
+            raise UserError(f"--set takes key=value, not '{setting}'")
+        pairs[key] = value
+    if max_minutes is not None:
+        pairs["max_minutes"] = str(max_minutes)
+    if resume:
+        stored = read_config(out)
+        config = stored.override(pairs)
+        if recipe is not None and recipe != stored.recipe:
+            raise UserError(f"{out} is a run of '{stored.recipe}', not of '{recipe}'")
+        changed = [k for k, v in dataclasses.asdict(config).items() if v != getattr(stored, k)]
+        if "size" in changed or "scale" in changed:
+            raise UserError("size and scale cannot change in a resumed run; start a new one")
+    elif recipe is None:
+        raise UserError("name a recipe, for example base-x4, or give --resume")
+    else:
+        config = recipe_by_name(recipe).override(pairs)
+    try:
+        run_training(
+            config,
+            data=data,
+            run=out,
+            resume=resume,
+            start=start,
+            device=device,
+            threads=threads,
+            command="acutance " + shlex.join(sys.argv[1:]),
+            report=lambda line: print(line, flush=True),
+        )
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(130)
+    print(f"done: {out}; `acutance export {out}` makes a model of it")

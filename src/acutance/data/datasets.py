@@ -1,0 +1,150 @@
+"""Training photos: read once from folders and tar files, kept in memory as 8-bit HR and LR.
+
+Nothing reads or resizes during training: a photo's LR is made here, by the package's own bicubic,
+and rounded to 8 bits as the benchmarks' inputs are.
+"""
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from acutance.errors import UserError
+import pyvips
+from acutance.image.resize import resize
+
+
+def decode_rgb8(data: bytes, name: str):
+    try:
+        im = pyvips.Image.new_from_buffer(data, "", fail_on="error").colourspace("srgb")
+        if im.hasalpha():
+            im = im.flatten(background=255)
+        return np.asarray(im.cast("uchar").numpy())
+    except pyvips.Error as error:
+        raise UserError(f"{name}: {error}") from error
+
+
+SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".avif", ".heic")
+
+HELD_OUT_ONE_IN = 40
+
+
+def is_held_out(name: str) -> bool:
+    """Whether a photo is kept for validation: a hash of its name without the suffix decides.
+
+    The rule never changes, so a photo that one run validated on is never trained on by another.
+    """
+    digest = hashlib.sha256(PurePosixPath(name).stem.encode()).hexdigest()
+    return int(digest, 16) % HELD_OUT_ONE_IN == 0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One photo as 8-bit arrays: ``hr`` is ``(s*h, s*w, 3)``, ``lr`` is ``(h, w, 3)``."""
+
+    name: str
+    hr: NDArray[np.uint8]
+    lr: NDArray[np.uint8]
+
+
+@dataclass
+class Photos:
+    """What was read: pairs to train on, pairs held out, and what was left aside."""
+
+    train: list[Pair]
+    held_out: list[Pair]
+    too_small: int = 0
+    unreadable: tuple[str, ...] = ()
+
+
+def read_photos(source: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of every image in a folder (searched deep), its tar files, or one tar file.
+
+    Raises UserError when the path does not exist, a tar is broken, or nothing is there.
+    """
+    if not source.exists():
+        raise UserError(f"no such training data: {source}; give a folder or a tar file of photos")
+    files = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
+    found = False
+    for path in files:
+        if path.suffix.lower() == ".tar":
+            try:
+                with tarfile.open(path) as tar:
+                    for member in tar:
+                        if member.isfile() and member.name.lower().endswith(SUFFIXES):
+                            found = True
+                            stream = tar.extractfile(member)
+                            assert stream is not None
+                            yield member.name, stream.read()
+            except tarfile.TarError as error:
+                raise UserError(f"cannot read {path}: {error}; download or pack it again") from error
+        elif path.suffix.lower() in SUFFIXES:
+            found = True
+            yield str(path.relative_to(source)) if path != source else path.name, path.read_bytes()
+    if not found:
+        raise UserError(
+            f"no photos in {source}: expected {', '.join(SUFFIXES)} files or .tar files of them"
+        )
+
+
+def make_pair(name: str, hr: NDArray[np.uint8], scale: int) -> Pair:
+    """Crop to a multiple of the scale and make the LR by antialiased bicubic, rounded to 8 bits."""
+    height, width = hr.shape[0] // scale, hr.shape[1] // scale
+    hr = np.ascontiguousarray(hr[: height * scale, : width * scale])
+    lr = resize(hr.astype(np.float32), height, width)
+    return Pair(name, hr, to_uint8(lr))
+
+
+def to_uint8(image: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Round floats in 0..255 to 8 bits, clipped."""
+    return np.rint(image).clip(0, 255).astype(np.uint8)
+
+
+def load_photos(
+    source: Path, *, scale: int, smallest_lr: int, copies: tuple[float, ...] = (0.7,)
+) -> Photos:
+    """Read every photo, make its pair, add reduced copies, and set the held-out ones aside.
+
+    Args:
+        source: folder or tar file.
+        scale: upscaling factor.
+        smallest_lr: photos with fewer LR pixels than this on a side are counted and left out.
+        copies: sizes of additional bicubic-reduced copies of each photo; variety of content at
+            different sizes is worth more than resolution.
+
+    Raises:
+        UserError: nothing usable.
+    """
+    train: list[Pair] = []
+    held_out: list[Pair] = []
+    too_small = 0
+    unreadable: list[str] = []
+    for name, data in read_photos(source):
+        try:
+            hr = decode_rgb8(data, name)
+        except UserError:
+            unreadable.append(name)
+            continue
+        if min(hr.shape[:2]) < smallest_lr * scale:
+            too_small += 1
+            continue
+        if is_held_out(name):
+            held_out.append(make_pair(name, hr, scale))
+            continue
+        train.append(make_pair(name, hr, scale))
+        for factor in copies:
+            height, width = round(hr.shape[0] * factor), round(hr.shape[1] * factor)
+            if min(height, width) >= smallest_lr * scale:
+                small = to_uint8(resize(hr.astype(np.float32), height, width))
+                train.append(make_pair(f"{name}@{factor}", small, scale))
+    if not train:
+        raise UserError(
+            f"no photo in {source} is large enough: x{scale} training needs at least "
+            f"{smallest_lr * scale} pixels on the shorter side "
+            f"({too_small} too small, {len(unreadable)} unreadable)"
+        )
+    return Photos(train, held_out, too_small, tuple(unreadable))

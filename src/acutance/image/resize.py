@@ -1,0 +1,137 @@
+"""MATLAB-compatible bicubic resizing: a = -0.5, antialiased when shrinking, symmetric edges.
+
+This is the one bicubic of the package: the training pairs, the benchmarks, the ``Bicubic(x)`` branch
+of every network and of every exported graph take their weights from here.
+
+Source: Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 1981
+(a = -0.5); MATLAB's ``imresize`` for the antialiasing (the kernel is stretched by the reduction)
+and the edges (indices mirrored with the edge pixel repeated).
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys' cubic convolution kernel with a = -0.5; zero outside [-2, 2]."""
+    a = -0.5
+    x = np.abs(x)
+    inner = (a + 2) * x**3 - (a + 3) * x**2 + 1
+    outer = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
+    return np.where(x <= 1, inner, np.where(x < 2, outer, 0.0))
+
+
+def bicubic_taps(
+    n_in: int, n_out: int, *, antialias: bool = True
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Which input samples make each output sample along one axis, and with which weights.
+
+    Args:
+        n_in: input samples, at least 1.
+        n_out: output samples, at least 1.
+        antialias: stretch the kernel when ``n_out < n_in``, as ``imresize`` does by default.
+
+    Returns:
+        Indices and weights, both ``(n_out, taps)``; each row of weights sums to 1.
+    """
+    if n_in < 1 or n_out < 1:
+        raise ValueError(f"sizes must be positive, not {n_in} -> {n_out}")
+    scale = n_out / n_in
+    stretch = scale if antialias and scale < 1 else 1.0
+    width = 4 / stretch
+    # Output centre i lies at (i + 0.5) / scale - 0.5 of the input.
+    centre = (np.arange(n_out) + 0.5) / scale - 0.5
+    first = np.floor(centre - width / 2).astype(np.intp) + 1
+    taps = math.ceil(width) + 1
+    index = first[:, None] + np.arange(taps)[None, :]
+    weight = stretch * cubic(stretch * (centre[:, None] - index))
+    weight /= weight.sum(axis=1, keepdims=True)
+    # Mirror with the edge repeated: ..., 1, 0 | 0, 1, ..., n-1 | n-1, n-2, ...
+    index = np.mod(index, 2 * n_in)
+    index = np.where(index < n_in, index, 2 * n_in - 1 - index)
+    return index, weight
+
+
+def bicubic_matrix(n_in: int, n_out: int, *, antialias: bool = True) -> NDArray[np.float64]:
+    """The resize of one axis as a matrix ``(n_out, n_in)``: ``out = matrix @ samples``."""
+    index, weight = bicubic_taps(n_in, n_out, antialias=antialias)
+    matrix = np.zeros((n_out, n_in))
+    np.add.at(matrix, (np.arange(n_out)[:, None], index), weight)
+    return matrix
+
+
+_BLOCK = 256  # output samples a block: bounds the matrix, and makes it dense
+
+
+def _resize_axis0(
+    image: NDArray[np.floating], n_out: int, *, antialias: bool
+) -> NDArray[np.floating]:
+    """Resize the first axis. Blocks of rows as small dense products: fast, and bounded in memory."""
+    n_in = image.shape[0]
+    if n_in == n_out:
+        return image
+    flat = image.reshape(n_in, -1)
+    out = np.empty((n_out, flat.shape[1]), dtype=image.dtype)
+    index, weight = bicubic_taps(n_in, n_out, antialias=antialias)
+    for start in range(0, n_out, _BLOCK):
+        rows = slice(start, min(start + _BLOCK, n_out))
+        low, high = int(index[rows].min()), int(index[rows].max()) + 1
+        matrix = np.zeros((rows.stop - start, high - low))
+        np.add.at(matrix, (np.arange(rows.stop - start)[:, None], index[rows] - low), weight[rows])
+        out[rows] = matrix.astype(image.dtype) @ flat[low:high]
+    return out.reshape(n_out, *image.shape[1:])
+
+
+def resize(
+    image: NDArray[np.floating], height: int, width: int, *, antialias: bool = True
+) -> NDArray[np.floating]:
+    """Resize as MATLAB's ``imresize(image, [height width])`` does. Not clipped, not rounded.
+
+    Args:
+        image: ``(H, W)`` or ``(H, W, C)`` floats of any range.
+        height: output rows.
+        width: output columns.
+        antialias: low-pass before shrinking.
+
+    Returns:
+        ``(height, width[, C])`` of the same dtype.
+
+    Example:
+        >>> import numpy as np
+        >>> resize(np.full((4, 4), 0.5), 8, 2).shape
+        (8, 2)
+    """
+    if not np.issubdtype(image.dtype, np.floating):
+        raise TypeError(f"resize takes floats, not {image.dtype}")
+    # The axis that shrinks most goes first, as in imresize: less work, the same result.
+    if height / image.shape[0] <= width / image.shape[1]:
+        image = _resize_axis0(image, height, antialias=antialias)
+        return _resize_axis0(image.swapaxes(0, 1), width, antialias=antialias).swapaxes(0, 1)
+    image = _resize_axis0(image.swapaxes(0, 1), width, antialias=antialias).swapaxes(0, 1)
+    return _resize_axis0(image, height, antialias=antialias)
+
+
+def upscale_phases(scale: int) -> NDArray[np.float64]:
+    """Integer upscaling as one filter a phase: the weights of the five samples around a pixel.
+
+    Output sample ``scale * i + p`` of one axis is the sum over ``k`` of
+    ``phases[p, k] * input[i + k - 2]``.
+
+    Returns:
+        ``(scale, 5)`` float64, each row sums to 1.
+    """
+    matrix = bicubic_matrix(9, 9 * scale)
+    return matrix[4 * scale : 5 * scale, 2:7].copy()
+
+
+def upscale_kernel(scale: int) -> NDArray[np.float64]:
+    """The two-dimensional filters of ``upscale_phases``, in the order of a pixel shuffle.
+
+    Returns:
+        ``(scale * scale, 5, 5)`` float64: filter ``p * scale + q`` makes row phase ``p`` and
+        column phase ``q``.
+    """
+    phases = upscale_phases(scale)
+    return np.einsum("pi,qj->pqij", phases, phases).reshape(scale * scale, 5, 5)

@@ -1,0 +1,83 @@
+"""Building blocks of the generator: residual block, down, up, bicubic branch."""
+
+import torch
+from torch import Tensor, nn
+
+from acutance.image.resize import upscale_kernel
+
+
+class ResidualBlock(nn.Module):
+    """``x + conv3x3(ReLU(conv3x3(x)))``, no normalisation.
+
+    Source: Lim et al., "Enhanced deep residual networks for single image super-resolution" (EDSR),
+    CVPRW 2017. The last convolution starts at a tenth of its usual size, so that a deep net starts
+    near the identity.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        with torch.no_grad():
+            self.conv2.weight.mul_(0.1)
+            nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        residual: Tensor = self.conv2(torch.relu(self.conv1(x_NCHW)))
+        return x_NCHW + residual
+
+
+def residual_blocks(channels: int, count: int) -> nn.Sequential:
+    """``count`` residual blocks in a row."""
+    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
+
+
+class Up(nn.Module):
+    """Twice the size: 1x1 convolution to ``4 * channels_out``, then a pixel shuffle."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, 4 * channels_out, 1)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return nn.functional.pixel_shuffle(self.conv(x_NCHW), 2)
+
+
+def pad_symmetric(x_NCHW: Tensor, amount: int) -> Tensor:
+    """Mirror all four edges, the edge pixel repeated; MATLAB's 'symmetric', which torch lacks.
+
+    Written as slices and concatenations so that it exports to ONNX as it is. Needs at least
+    ``amount`` pixels on each axis; ``amount`` is small (2 for the bicubic branch).
+    """
+    top = [x_NCHW[:, :, i : i + 1] for i in reversed(range(amount))]
+    bottom = [x_NCHW[:, :, -1 - i : x_NCHW.shape[2] - i] for i in range(amount)]
+    x_NCHW = torch.cat([*top, x_NCHW, *bottom], dim=2)
+    left = [x_NCHW[:, :, :, i : i + 1] for i in reversed(range(amount))]
+    right = [x_NCHW[:, :, :, -1 - i : x_NCHW.shape[3] - i] for i in range(amount)]
+    return torch.cat([*left, x_NCHW, *right], dim=3)
+
+
+class BicubicUpscale(nn.Module):
+    """``Bicubic(x)`` of the paper: ``acutance.image.resize`` by an integer, in fp32.
+
+    One convolution of a single channel with ``scale * scale`` filters, then a pixel shuffle. The
+    filters are fixed and are not part of the stored weights.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+        kernel = torch.from_numpy(upscale_kernel(scale)).float().unsqueeze(1)
+        self.register_buffer("kernel", kernel, persistent=False)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        """``(N, C, h, w)`` -> ``(N, C, s*h, s*w)``, fp32 whatever autocast says, not clipped."""
+        n, c, h, w = x_NCHW.shape
+        with torch.autocast(x_NCHW.device.type, enabled=False):
+            padded = pad_symmetric(x_NCHW.float(), 2)
+            planes = padded.reshape(n * c, 1, h + 4, w + 4)
+            phases = nn.functional.conv2d(planes, self.kernel)
+            up = nn.functional.pixel_shuffle(phases, self.scale)
+        return up.reshape(n, c, h * self.scale, w * self.scale)

@@ -1,0 +1,79 @@
+"""A model's card: what it is, what it needs, how it was made and how good it is. JSON, no torch.
+
+The card is the handle of a model: it names the files with the weights and their hashes.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from acutance.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """One file of a model, in the card's folder."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """Everything a user of a model needs to know."""
+
+    name: str
+    """Unique among the shipped models, for example ``base-x4``."""
+    kind: str
+    """What it was trained to undo: ``bicubic`` reduction, or what photos go through."""
+    scale: int
+    """Upscaling factor."""
+    network: str
+    """Key of ``acutance.models.catalogue.NETWORKS``."""
+    config: dict[str, Any]
+    """Arguments of the network's configuration."""
+    multiple: int
+    """Input height and width must be padded to a multiple of this."""
+    receptive_field: int
+    """Input pixels on each side that can influence an output pixel: the overlap of tiles."""
+    parameters: int
+    """Trainable numbers."""
+    macs_per_lr_pixel: float
+    """Multiply-adds of the convolutions for one input pixel."""
+    files: dict[str, ModelFile] = field(default_factory=dict)
+    """``safetensors`` and ``onnx``."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Command, data, commit, hardware, time, steps."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """Measured quality, by protocol."""
+    licence: str = "Apache-2.0"
+    """Licence of the weights."""
+
+
+def read_card(path: Path) -> Card:
+    """Read a card from its JSON file, or from a folder that holds exactly one.
+
+    Raises UserError when it is missing, not JSON, or not a card.
+    """
+    if path.is_dir():
+        cards = sorted(path.glob("*.json"))
+        if len(cards) != 1:
+            raise UserError(f"{path} holds {len(cards)} .json files; name the model's card itself")
+        path = cards[0]
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        files = {k: ModelFile(**v) for k, v in values.pop("files", {}).items()}
+        return Card(**values, files=files)
+    except FileNotFoundError as error:
+        raise UserError(f"no such model: {path}; `acutance models` lists what is there") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is not a model card of acutance; give a card's .json file") from error
+
+
+def write_card(path: Path, card: Card) -> None:
+    """Write a card as readable JSON."""
+    text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,129 @@
+"""The generator ``G(x) = Bicubic(x) + DNN(x)``.
+
+Source: Korobchenko and Foco, "Single image super-resolution using deep learning" (NVIDIA, 2017):
+downscaling layers (D) for the receptive field, skip connections (S) for low-level detail, residual
+blocks (R) for convergence. The trunk runs at the size of the low-resolution image (LR); each level
+below halves it. The tail is a pixel shuffle (Shi et al., CVPR 2016) that starts at zero, so an
+untrained generator is exactly bicubic.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from acutance.models.blocks import BicubicUpscale, Up, residual_blocks
+
+SCALES = (2, 3, 4, 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorConfig:
+    """Shape of a generator. Level 0 is at LR size, level i at LR / 2^i."""
+
+    scale: int
+    """Upscaling factor: 2, 3, 4 or 8."""
+    channels: tuple[int, ...] = (48, 96, 128)
+    """Feature channels of each level."""
+    down_blocks: tuple[int, ...] = (2, 1, 2)
+    """Residual blocks of each level on the way down; the last entry is the deepest level's."""
+    up_blocks: tuple[int, ...] = (5, 1)
+    """Residual blocks of each level on the way up, from level 0; one entry fewer."""
+
+    def __post_init__(self) -> None:
+        # JSON gives lists; tuples keep the config hashable.
+        for name in ("channels", "down_blocks", "up_blocks"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.scale not in SCALES:
+            raise ValueError(f"scale must be one of {SCALES}, not {self.scale}")
+        if not len(self.channels) == len(self.down_blocks) == len(self.up_blocks) + 1:
+            raise ValueError("channels, down_blocks and up_blocks describe different numbers of levels")
+
+    @property
+    def multiple(self) -> int:
+        """LR height and width are padded to a multiple of this."""
+        return int(2 ** (len(self.channels) - 1))
+
+    @property
+    def receptive_field(self) -> int:
+        """LR pixels on each side of an output pixel's own that can influence it.
+
+        Each 3x3 convolution of level i reaches 2^i further; a 2x2 stride-2 convolution and a pixel
+        shuffle tie a pixel to the block of 2^(levels-1) that it lies in, counted once.
+        """
+        reach = 2  # head and tail
+        for level, blocks in enumerate(self.down_blocks):
+            reach += 2 * blocks * 2**level
+        for level, blocks in enumerate(self.up_blocks):
+            reach += 2 * blocks * 2**level
+        return max(reach + self.multiple - 1, 2)
+
+
+class Generator(nn.Module):
+    """``Bicubic(x) + DNN(x)``: ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, s*h, s*w)``, not clipped."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        c = config.channels
+        self.bicubic = BicubicUpscale(config.scale)
+        self.head = nn.Conv2d(3, c[0], 3, padding=1)
+        self.encoder = nn.ModuleList(
+            residual_blocks(c[i], config.down_blocks[i]) for i in range(len(c))
+        )
+        self.down = nn.ModuleList(
+            nn.Conv2d(c[i], c[i + 1], 2, stride=2) for i in range(len(c) - 1)
+        )
+        self.up = nn.ModuleList(Up(c[i + 1], c[i]) for i in range(len(c) - 1))
+        self.decoder = nn.ModuleList(
+            residual_blocks(c[i], config.up_blocks[i]) for i in range(len(c) - 1)
+        )
+        self.tail = nn.Conv2d(c[0], 3 * config.scale**2, 3, padding=1)
+        nn.init.zeros_(self.tail.weight)
+        assert self.tail.bias is not None
+        nn.init.zeros_(self.tail.bias)
+
+    def forward(self, lr_NCHW: Tensor) -> Tensor:
+        """Any height and width: pads right and bottom symmetrically, and crops."""
+        height, width = lr_NCHW.shape[-2:]
+        padded = _pad_to_multiple(lr_NCHW, self.config.multiple)
+        sr = self.forward_aligned(padded)
+        return sr[..., : height * self.config.scale, : width * self.config.scale]
+
+    def forward_aligned(self, lr_NCHW: Tensor) -> Tensor:
+        """Height and width are multiples of ``config.multiple``; what an export traces."""
+        x = self.head(lr_NCHW)
+        skips = []
+        for level, down in enumerate(self.down):
+            x = self.encoder[level](x)
+            skips.append(x)
+            x = down(x)
+        x = self.encoder[-1](x)
+        for level in reversed(range(len(self.up))):
+            x = self.decoder[level](self.up[level](x) + skips[level])
+        dnn = nn.functional.pixel_shuffle(self.tail(x), self.config.scale)
+        bicubic: Tensor = self.bicubic(lr_NCHW)
+        return bicubic + dnn.float()
+
+
+def padding_to_multiple(size: int, multiple: int) -> int:
+    """Pixels to append so that ``size`` becomes a multiple: 0, or at least 2.
+
+    A single appended pixel would let the bicubic branch see the padding's own mirror image instead
+    of the picture's second-last pixel, so one becomes ``multiple + 1``.
+    """
+    padding = -size % multiple
+    return padding + multiple if padding == 1 else padding
+
+
+def _pad_to_multiple(x_NCHW: Tensor, multiple: int) -> Tensor:
+    """Append mirrored pixels at the right and bottom, the edge pixel repeated."""
+    for dim in (2, 3):
+        size = x_NCHW.shape[dim]
+        total = max(size + padding_to_multiple(size, multiple), multiple)
+        if total > size:
+            # Mirrored indices 0..n-1, n-1..0, 0..: periodic, so that a tiny picture works too.
+            index = torch.arange(total, device=x_NCHW.device) % (2 * size)
+            index = torch.where(index < size, index, 2 * size - 1 - index)
+            x_NCHW = x_NCHW.index_select(dim, index)
+    return x_NCHW

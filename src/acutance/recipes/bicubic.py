@@ -1,0 +1,61 @@
+"""Recipes for the PSNR-oriented models that undo bicubic reduction.
+
+Start: the schedule of patch sizes and the learning rate are the ones measured in
+docs/training.md; budgets are for CPUs without bf16, where a core trains about 40 thousand LR pixels
+a second. On a GPU the same recipes take ``--set precision=bf16 --set compile=true`` and larger
+batches.
+"""
+
+from acutance.training.config import LossPhase, PatchPhase, TrainConfig
+
+LOSSES = (
+    LossPhase(until=0.80, content="l1"),
+    LossPhase(until=1.00, content="mse", alpha=5e-4),
+)
+"""L1 while the network finds its features, then what is measured: MSE with a little HFENN."""
+
+
+def base_x4() -> TrainConfig:
+    """The base generator at x4.
+
+    Hardware: one core at 110 GFLOP/s (fp32). Time: 125 minutes. Expected: 27.6 dB, the mean of
+    Set5, Set14 and BSDS100 by ``poster2017``.
+    Command: ``acutance train base-x4 --data DIR --out RUN --threads 1``
+    """
+    return TrainConfig(
+        recipe="base-x4", size="base", scale=4, steps=None, max_minutes=125, losses=LOSSES
+    )
+
+
+def base_x8() -> TrainConfig:
+    """The base generator at x8.
+
+    LR patches are smaller than at x4: 24 LR pixels are already 192 of the photo, and most photos
+    have no more than 40 x 60.
+    Hardware: one core at 110 GFLOP/s (fp32). Time: 90 minutes.
+    Command: ``acutance train base-x8 --data DIR --out RUN --threads 1``
+    """
+    return TrainConfig(
+        recipe="base-x8",
+        size="base",
+        scale=8,
+        steps=None,
+        max_minutes=90,
+        losses=LOSSES,
+        patches=(
+            PatchPhase(until=0.60, patch=24, batch=16),
+            PatchPhase(until=0.85, patch=32, batch=12),
+            PatchPhase(until=1.00, patch=40, batch=12),
+        ),
+    )
+
+
+def base_x2() -> TrainConfig:
+    """The base generator at x2, from the x4 model's trunk.
+
+    Hardware: one core at 110 GFLOP/s (fp32). Time: 30 minutes.
+    Command: ``acutance train base-x2 --data DIR --out RUN --from base-x4 --threads 1``
+    """
+    return TrainConfig(
+        recipe="base-x2", size="base", scale=2, steps=None, max_minutes=30, losses=LOSSES
+    )

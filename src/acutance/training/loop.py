@@ -1,0 +1,358 @@
+"""The training loop: photos in memory, one step on one screen, a run folder that survives a kill."""
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import json
+import torch
+from torch import nn
+
+from acutance.data.datasets import Photos, load_photos
+from acutance.data.patches import PatchSampler
+from acutance.errors import UserError
+from acutance.losses.composite import CompositeLoss
+from acutance.models.cost import macs_per_lr_pixel
+from acutance.training import run_folder
+from acutance.training.config import TrainConfig
+from acutance.training.ema import ExponentialMovingAverage
+from acutance.training.hardware import choose_device, choose_precision, describe, matmul_peak
+from acutance.training.log import RunLog
+from acutance.training.schedule import learning_rate_factor, phase_at
+from acutance.training.state import Counters, TrainState
+from acutance.training.validation import centre_crop, validate
+
+MOST_SKIPS = 50  # consecutive steps without finite gradients before the run gives up
+BACKWARD_AND_FORWARD = 3  # a training step costs about three forward passes
+
+
+class Stopped(Exception):
+    """The run was asked to stop, has saved its state and can be resumed."""
+
+
+@dataclass
+class StepResult:
+    """What a step reports, still on the device."""
+
+    loss: torch.Tensor
+    gradient_norm: torch.Tensor
+
+
+def train_step(
+    state: TrainState,
+    batch: tuple[torch.Tensor, torch.Tensor],
+    criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    *,
+    learning_rate: float,
+    dtype: torch.dtype,
+    clip_norm: float,
+    forward: Callable[[torch.Tensor], torch.Tensor],
+) -> StepResult:
+    """One step: forward, loss, backward, clip, update, average."""
+    lr_NCHW, hr_NCHW = batch
+    with torch.autocast(lr_NCHW.device.type, dtype, enabled=dtype != torch.float32):
+        sr_NCHW = forward(lr_NCHW)
+    loss = criterion(sr_NCHW.float(), hr_NCHW)
+    state.optimiser.zero_grad()
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(state.network.parameters(), clip_norm)
+    state.counters.step += 1
+    if torch.isfinite(norm):
+        for group in state.optimiser.param_groups:
+            group["lr"] = learning_rate
+        state.optimiser.step()
+        state.ema.update(state.network, state.counters.step)
+    else:
+        state.counters.skipped += 1
+    return StepResult(loss.detach(), norm)
+
+
+def train(
+    config: TrainConfig,
+    *,
+    data: Path,
+    run: Path,
+    resume: bool = False,
+    start: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    command: str = "",
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Train to the end of the schedule and return the run folder.
+
+    Args:
+        config: the run; with ``resume`` it must be the stored one.
+        data: folder or tar file of photos.
+        run: run folder, new or empty unless ``resume``.
+        resume: go on from the last checkpoint.
+        start: run folder or model card whose weights to start from; what does not fit (the tail of
+            another scale) starts fresh.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        threads: CPU threads.
+        command: the command line, for the card.
+        report: takes lines for the person who waits.
+
+    Raises:
+        UserError: unusable data, folder or checkpoint; divergence.
+        Stopped: after a signal, when the state is saved.
+    """
+    if resume != (run / run_folder.LAST).exists():
+        raise UserError(
+            f"nothing to resume in {run}; leave --resume out"
+            if resume
+            else f"{run} already holds a run; go on with --resume or give another folder"
+        )
+    if threads:
+        torch.set_num_threads(threads)
+    place = choose_device(device)
+    dtype = choose_precision(config.precision, place)
+    torch.manual_seed(config.seed)
+    network = run_folder.new_network(config).to(place, memory_format=torch.channels_last)
+    if start:
+        _start_from(network, start, report)
+    state = TrainState(
+        network=network,
+        ema=ExponentialMovingAverage(network, config.ema),
+        optimiser=torch.optim.AdamW(
+            network.parameters(),
+            lr=config.learning_rate,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+            fused=place.type in ("cpu", "cuda"),
+        ),
+        generator=torch.Generator().manual_seed(config.seed),
+        counters=Counters(),
+    )
+    if resume:
+        state.load(run / run_folder.LAST)
+    photos = load_photos(
+        data,
+        scale=config.scale,
+        smallest_lr=min(p.patch for p in config.patches),
+        copies=config.copies,
+    )
+    report(
+        f"{len(photos.train)} photos to train on (copies included), {len(photos.held_out)} held "
+        f"out, {photos.too_small} too small, {len(photos.unreadable)} unreadable"
+    )
+    run.mkdir(parents=True, exist_ok=True)
+    run_folder.write_atomically(run / run_folder.CONFIG, config.to_json())
+    loop = _Loop(config, state, photos, run, place, dtype, command, str(data), start, report)
+    with _stop_on_signals() as asked_to_stop:
+        loop.run_until_done(asked_to_stop)
+    return run
+
+
+class _Loop:
+    """The stateful shell around ``train_step``: when to log, validate, save and stop."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        state: TrainState,
+        photos: Photos,
+        run: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        command: str,
+        data: str,
+        start: str | None,
+        report: Callable[[str], None],
+    ) -> None:
+        self.config, self.state, self.run, self.report = config, state, run, report
+        self.device, self.dtype = device, dtype
+        self.facts = {
+            "recipe": config.recipe,
+            "command": command,
+            "data": data,
+            "start": start,
+            "photos": len(photos.train),
+            "held_out": len(photos.held_out),
+            "commit": commit(),
+            "hardware": describe(device),
+        }
+        self.sampler = PatchSampler(
+            photos.train, scale=config.scale, device=device, drop_flattest=config.drop_flattest
+        )
+        self.held_out = [centre_crop(p, config.scale) for p in photos.held_out]
+        self.criterion = CompositeLoss().to(device)
+        self.peak = matmul_peak(device, dtype)
+        self.operations = 2 * BACKWARD_AND_FORWARD * macs_per_lr_pixel(state.network)
+        self.log = RunLog(run)
+        network = state.network
+        self.forward: Any = torch.compile(network) if config.compile else network
+
+    def progress(self) -> float:
+        """Share of the budget spent, in [0, 1]."""
+        counters = self.state.counters
+        if self.config.max_minutes is not None:
+            return min(1.0, counters.seconds / (60 * self.config.max_minutes))
+        assert self.config.steps is not None
+        return min(1.0, counters.step / self.config.steps)
+
+    def run_until_done(self, asked_to_stop: Callable[[], bool]) -> None:
+        """Steps until the schedule ends; saves at intervals, on a signal and at the end."""
+        config, counters = self.config, self.state.counters
+        losses: list[torch.Tensor] = []
+        logged = saved = validated = counters.seconds
+        logged_pixels, skips_in_a_row = counters.lr_pixels, 0
+        annealing = self.progress() >= 1 - config.anneal
+        while (progress := self.progress()) < 1:
+            if not annealing and progress >= 1 - config.anneal:
+                self.state.save(self.run / run_folder.CONSTANT)
+                annealing = True
+            started = time.perf_counter()
+            patches = phase_at(config.patches, progress)
+            loss_phase = phase_at(config.losses, progress)
+            factor = learning_rate_factor(progress, warmup=config.warmup, anneal=config.anneal)
+            batch = self.sampler.batch(patches.batch, patches.patch, self.state.generator)
+            skipped = counters.skipped
+            result = train_step(
+                self.state,
+                batch,
+                lambda sr, hr, p=loss_phase: self.criterion(sr, hr, p.content, p.alpha),
+                learning_rate=config.learning_rate * factor,
+                dtype=self.dtype,
+                clip_norm=config.clip_norm,
+                forward=self.forward,
+            )
+            losses.append(result.loss)
+            skips_in_a_row = skips_in_a_row + 1 if counters.skipped > skipped else 0
+            if skips_in_a_row >= MOST_SKIPS:
+                raise UserError(
+                    f"the run diverged: {MOST_SKIPS} steps without finite gradients; "
+                    f"lower learning_rate (now {config.learning_rate:g}) and start again"
+                )
+            counters.lr_pixels += patches.batch * patches.patch**2
+            counters.seconds += time.perf_counter() - started
+            if counters.seconds - logged >= 60 * config.log_minutes:
+                seconds, pixels = counters.seconds - logged, counters.lr_pixels - logged_pixels
+                self._log_step(losses, seconds, pixels, progress, config.learning_rate * factor)
+                losses, logged, logged_pixels = [], counters.seconds, counters.lr_pixels
+            if counters.seconds - validated >= 60 * config.validate_minutes:
+                self._validate()
+                validated = counters.seconds
+            if counters.seconds - saved >= 60 * config.checkpoint_minutes:
+                self._save()
+                saved = counters.seconds
+            if asked_to_stop():
+                self._save()
+                self.log.close()
+                raise Stopped(f"stopped at step {counters.step}; go on with --resume")
+        self._validate()
+        self._save(finished=True)
+        self.log.close()
+
+    def _log_step(
+        self,
+        losses: list[torch.Tensor],
+        seconds: float,
+        pixels: int,
+        progress: float,
+        rate: float,
+    ) -> None:
+        counters = self.state.counters
+        loss = float(torch.stack(losses).mean())
+        speed = pixels / seconds
+        share = speed * self.operations / self.peak
+        self.log.write(
+            "train",
+            counters.step,
+            progress=round(progress, 5),
+            loss=loss,
+            learning_rate=rate,
+            lr_pixels=counters.lr_pixels,
+            lr_pixels_per_second=round(speed),
+            share_of_peak=round(share, 3),
+            skipped=counters.skipped,
+        )
+        self.report(
+            f"{progress:6.1%}  step {counters.step}  loss {loss:.5f}  lr {rate:.2e}  "
+            f"{speed / 1e3:.1f} kpx/s ({share:.0%} of peak)"
+        )
+
+    def _validate(self) -> None:
+        if not self.held_out:
+            return
+        result = validate(
+            self.state.network, self.state.ema.average, self.held_out, self.config.scale
+        )
+        counters = self.state.counters
+        counters.history.append(round(result.psnr, 4))
+        counters.best_psnr = max(counters.best_psnr, result.psnr)
+        self.log.write("validation", counters.step, psnr=result.psnr)
+        self.report(f"        validation {result.psnr:.3f} dB on {len(self.held_out)} photos")
+
+    def _save(self, *, finished: bool = False) -> None:
+        counters = self.state.counters
+        self.state.save(self.run / run_folder.LAST)
+        run_folder.save_ema(self.run, self.state.ema.average)
+        summary = {
+            **self.facts,
+            "finished": finished,
+            "steps": counters.step,
+            "minutes": round(counters.seconds / 60, 1),
+            "lr_pixels": counters.lr_pixels,
+            "skipped": counters.skipped,
+            "validation_psnr": counters.history,
+        }
+        run_folder.write_atomically(
+            self.run / run_folder.SUMMARY, json.dumps(summary, indent=2) + "\n"
+        )
+
+
+def _start_from(network: nn.Module, start: str, report: Callable[[str], None]) -> None:
+    """Copy the weights whose names and shapes agree; say which did not."""
+    weights = run_folder.load_start(start)
+    fresh = []
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name in weights and weights[name].shape == parameter.shape:
+                parameter.copy_(weights[name])
+            else:
+                fresh.append(name)
+    if len(fresh) == len(list(network.parameters())):
+        raise UserError(f"nothing in {start} fits this network; start from a model of its size")
+    report(f"started from {start}" + (f"; fresh: {', '.join(fresh)}" if fresh else ""))
+
+
+def commit() -> str:
+    """The checkout's commit, or an empty string outside one."""
+    try:
+        return subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C and SIGTERM into a question that the loop asks between steps."""
+    asked = False
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+
+    previous = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError):  # not in the main thread: no handlers there
+            previous[number] = signal.signal(number, ask)
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

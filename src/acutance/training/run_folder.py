@@ -1,0 +1,105 @@
+"""The folder of a run: where everything is, and what an export or a later run reads from it.
+
+    RUN/config.json         the resolved configuration
+    RUN/run.json            command, data, commit, hardware, time, counters, validation
+    RUN/log.jsonl           losses, rates, throughput, validations
+    RUN/tensorboard/        the same for TensorBoard
+    RUN/samples/            sample pictures of held-out photos
+    RUN/checkpoints/        last.safetensors (resume); constant.safetensors (before annealing)
+    RUN/ema.safetensors     the averaged weights: what ships
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from acutance.errors import UserError
+from acutance.models.card import Card, read_card
+from acutance.models.catalogue import build, generator_config
+from acutance.models.checkpoint import load_network
+from acutance.models.cost import macs_per_lr_pixel, parameter_count
+from acutance.training.config import TrainConfig
+
+CONFIG = "config.json"
+SUMMARY = "run.json"
+EMA = "ema.safetensors"
+LAST = "checkpoints/last.safetensors"
+CONSTANT = "checkpoints/constant.safetensors"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a small text file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(path.suffix + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def read_config(run: Path) -> TrainConfig:
+    """The stored configuration; raises UserError when the folder is no run."""
+    return TrainConfig.from_dict(_read_json(run / CONFIG))
+
+
+def save_ema(run: Path, average: dict[str, Tensor]) -> None:
+    """The averaged weights alone, fp32."""
+    partial = run / (EMA + ".partial")
+    save_file({k: v.cpu().contiguous() for k, v in average.items()}, partial)
+    os.replace(partial, run / EMA)
+
+
+def new_network(config: TrainConfig) -> nn.Module:
+    """The run's network with fresh weights."""
+    return build("generator", vars(generator_config(config.size, scale=config.scale)))
+
+
+def load_run(run: Path) -> tuple[nn.Module, Card]:
+    """The averaged weights of a run as a network, and its card without files.
+
+    Raises UserError when the folder holds no finished part of a run.
+    """
+    config = read_config(run)
+    summary = _read_json(run / SUMMARY)
+    if not (run / EMA).exists():
+        raise UserError(f"{run} has no {EMA} yet: let the run reach its first checkpoint")
+    network = new_network(config)
+    network.load_state_dict(load_file(run / EMA))
+    network.eval()
+    shape = generator_config(config.size, scale=config.scale)
+    card = Card(
+        name=f"{config.size}-x{config.scale}",
+        kind="bicubic",
+        scale=config.scale,
+        network="generator",
+        config={k: list(v) if isinstance(v, tuple) else v for k, v in vars(shape).items()},
+        multiple=shape.multiple,
+        receptive_field=shape.receptive_field,
+        parameters=parameter_count(network),
+        macs_per_lr_pixel=macs_per_lr_pixel(network),
+        training=summary,
+    )
+    return network, card
+
+
+def load_start(path: str) -> dict[str, Tensor]:
+    """Weights to start from: a run folder (its average), or a model's card."""
+    folder = Path(path)
+    if (folder / EMA).exists():
+        return load_file(folder / EMA)
+    network, _ = load_network(folder, "cpu")
+    return {name: p.detach() for name, p in network.named_parameters()}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path.parent} is not a training run: cannot read {path.name}") from error
+    assert isinstance(values, dict)
+    return values
+
+
+__all__ = ["Card", "load_run", "load_start", "read_card", "read_config", "save_ema"]

@@ -1,0 +1,91 @@
+"""What a resume needs, listed in one dataclass, stored as one safetensors file.
+
+One file, replaced atomically: a run that is killed at any moment leaves either the old or the new
+checkpoint, whole.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from acutance.errors import UserError
+from acutance.training.ema import ExponentialMovingAverage
+
+
+@dataclass
+class Counters:
+    """Numbers that go on when a run is resumed."""
+
+    step: int = 0
+    seconds: float = 0.0
+    """Seconds spent training: what ``max_minutes`` counts. Validation and saving are left out."""
+    lr_pixels: int = 0
+    skipped: int = 0
+    """Steps whose gradients were not finite."""
+    best_psnr: float = 0.0
+    history: list[float] = field(default_factory=list)
+    """Validation PSNR of the averaged weights, in dB, in order."""
+
+
+@dataclass
+class TrainState:
+    """Weights, their average, the optimiser's moments, the random state and the counters."""
+
+    network: nn.Module
+    ema: ExponentialMovingAverage
+    optimiser: torch.optim.Optimizer
+    generator: torch.Generator
+    counters: Counters
+
+    def save(self, path: Path) -> None:
+        """Write everything to ``path``, replacing it only when the new file is whole."""
+        tensors: dict[str, Tensor] = {"random": self.generator.get_state()}
+        names = [name for name, _ in self.network.named_parameters()]
+        for name, parameter in self.network.named_parameters():
+            tensors[f"weights.{name}"] = parameter.detach()
+            tensors[f"ema.{name}"] = self.ema.average[name]
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            for key, value in moments.items():
+                tensors[f"optimiser.{key}.{names[index]}"] = value
+        tensors = {name: t.cpu().contiguous() for name, t in tensors.items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        save_file(tensors, partial, metadata={"counters": json.dumps(asdict(self.counters))})
+        os.replace(partial, path)
+
+    def load(self, path: Path) -> None:
+        """Restore from ``path``; raises UserError when it is missing or does not fit."""
+        if not path.exists():
+            raise UserError(f"nothing to resume: no {path}; start the run without --resume")
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            counters = json.loads(metadata["counters"])
+            known = {f.name for f in fields(Counters)}
+            self.counters = Counters(**{k: v for k, v in counters.items() if k in known})
+            self.generator.set_state(tensors["random"])
+            names = [name for name, _ in self.network.named_parameters()]
+            moments: dict[int, dict[str, Tensor]] = {}
+            with torch.no_grad():
+                for index, (name, parameter) in enumerate(self.network.named_parameters()):
+                    parameter.copy_(tensors[f"weights.{name}"])
+                    self.ema.average[name].copy_(tensors[f"ema.{name}"])
+                    moments[index] = {
+                        key.split(".")[1]: value
+                        for key, value in tensors.items()
+                        if key.startswith("optimiser.") and key.split(".", 2)[2] == names[index]
+                    }
+        except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"cannot resume from {path}: it does not fit this run ({error}); start a new run"
+            ) from error
+        state = self.optimiser.state_dict()
+        state["state"] = {index: m for index, m in moments.items() if m}
+        self.optimiser.load_state_dict(state)
