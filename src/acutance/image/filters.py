@@ -30,6 +30,28 @@ def log_kernel(size: int = 15, sigma: float = 1.5) -> NDArray[np.float64]:
     return np.asarray(kernel - kernel.mean(), dtype=np.float64)
 
 
+def log_factors(
+    size: int = 15, sigma: float = 1.5
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``log_kernel`` as a sum of three separable filters.
+
+    ``x^2 + y^2 - 2 sigma^2 = (x^2 - sigma^2) + (y^2 - sigma^2)`` splits the Laplacian into two
+    products of one-dimensional filters; the subtracted mean is the third.
+
+    Returns:
+        Columns and rows, both ``(3, size)``: ``kernel = sum_k outer(columns[k], rows[k])``.
+    """
+    radius = (size - 1) // 2
+    x = np.arange(-radius, radius + 1, dtype=np.float64)
+    gaussian = np.exp(-(x**2) / (2 * sigma**2))
+    gaussian /= gaussian.sum()
+    second_derivative = gaussian * (x**2 - sigma**2) / sigma**4
+    mean = 2 * second_derivative.sum() / size**2
+    ones = np.ones(size)
+    columns = np.stack([second_derivative, gaussian, -mean * ones])
+    return columns, np.stack([gaussian, second_derivative, ones])
+
+
 def filter_symmetric(
     image_HW: NDArray[np.floating], kernel: NDArray[np.floating]
 ) -> NDArray[np.floating]:
