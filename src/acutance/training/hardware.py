@@ -34,7 +34,7 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
 
 
-def matmul_peak(device: torch.device, dtype: torch.dtype, *, seconds: float = 1.0) -> float:
+def matmul_peak(device: torch.device, dtype: torch.dtype, *, seconds: float = 0.25) -> float:
     """Floating-point operations a second of a large matrix product: the practical peak."""
     size = 8192 if device.type == "cuda" else 1536
     a = torch.rand(size, size, device=device).to(dtype)

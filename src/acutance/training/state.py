@@ -78,7 +78,7 @@ class TrainState:
                     parameter.copy_(tensors[f"weights.{name}"])
                     self.ema.average[name].copy_(tensors[f"ema.{name}"])
                     moments[index] = {
-                        key.split(".")[1]: value
+                        key.split(".")[1]: _laid_out_like(parameter, value)
                         for key, value in tensors.items()
                         if key.startswith("optimiser.") and key.split(".", 2)[2] == names[index]
                     }
@@ -89,3 +89,10 @@ class TrainState:
         state = self.optimiser.state_dict()
         state["state"] = {index: m for index, m in moments.items() if m}
         self.optimiser.load_state_dict(state)
+
+
+def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """A moment in its parameter's memory format: fused AdamW walks both as flat memory."""
+    if value.shape != parameter.shape:
+        return value  # the step counter
+    return torch.empty_like(parameter).copy_(value)

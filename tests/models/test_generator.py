@@ -1,0 +1,103 @@
+"""The generator: bicubic at the start, any size, and a receptive field that is what it says."""
+
+import numpy as np
+import pytest
+import torch
+
+from acutance.errors import UserError
+from acutance.image.resize import resize
+from acutance.models.catalogue import SIZES, build, generator_config
+from acutance.models.cost import macs_per_lr_pixel, parameter_count
+from acutance.models.generator import SCALES, Generator, GeneratorConfig, padding_to_multiple
+
+
+def trained(config: GeneratorConfig, seed: int = 0) -> Generator:
+    """A generator whose tail is not zero."""
+    torch.manual_seed(seed)
+    network = Generator(config)
+    torch.nn.init.normal_(network.tail.weight, std=0.02)
+    return network.eval()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (13, 22), (3, 5), (1, 1), (7, 4)])
+def test_an_untrained_generator_is_bicubic(scale: int, height: int, width: int) -> None:
+    picture = np.random.default_rng(0).random((height, width, 3))
+    lr = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+    with torch.no_grad():
+        sr = Generator(generator_config("tiny", scale=scale))(lr)[0].permute(1, 2, 0).numpy()
+    assert sr.shape == (height * scale, width * scale, 3)
+    if min(height, width) >= 2:  # imresize mirrors one pixel many times, the padding twice
+        expected = resize(picture, height * scale, width * scale)
+        np.testing.assert_allclose(sr, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("size", ["tiny", "base"])
+def test_receptive_field_bounds_the_influence_of_a_pixel(size: str) -> None:
+    config = generator_config(size, scale=2)
+    network = trained(config)
+    reach, n = config.receptive_field, 128
+    lr = torch.rand(1, 3, n, n, requires_grad=True)
+    for centre in (64, 65, 66, 67):  # all positions within a block of the deepest level
+        (gradient,) = torch.autograd.grad(network(lr)[0, :, 2 * centre, 2 * centre].sum(), lr)
+        rows = gradient.abs().sum(dim=(0, 1, 3)).nonzero().ravel()
+        assert centre - rows.min() <= reach
+        assert rows.max() - centre <= reach
+    assert rows.max() - rows.min() > reach  # a bound, and not a wasteful one
+
+
+def test_padding_is_zero_or_at_least_two() -> None:
+    for multiple in (2, 4, 8):
+        for size in range(1, 40):
+            padding = padding_to_multiple(size, multiple)
+            assert (size + padding) % multiple == 0
+            assert padding == 0 or 2 <= padding <= multiple + 1
+
+
+def test_sizes_are_what_the_documentation_says() -> None:
+    expected = {"tiny": (166e3, 0.09e6), "base": (1.37e6, 0.45e6), "large": (8.3e6, 3.6e6)}
+    assert expected.keys() == SIZES.keys()
+    for size, (parameters, macs) in expected.items():
+        network = Generator(generator_config(size, scale=4))
+        assert parameter_count(network) == pytest.approx(parameters, rel=0.05)
+        assert macs_per_lr_pixel(network) == pytest.approx(macs, rel=0.15)
+
+
+def test_config_round_trips_through_a_card() -> None:
+    config = generator_config("base", scale=8)
+    stored = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(config).items()}
+    network = build("generator", stored)
+    assert isinstance(network, Generator)
+    assert network.config == config
+
+
+@pytest.mark.parametrize(
+    ("network", "config", "message"),
+    [
+        ("nonsense", {}, "unknown network 'nonsense'"),
+        ("generator", {"scale": 5}, "scale must be one of"),
+        ("generator", {"scale": 4, "colour": 1}, "does not fit"),
+        ("generator", {"scale": 4, "channels": [8, 8]}, "different numbers of levels"),
+    ],
+)
+def test_foreign_configurations_are_refused(
+    network: str, config: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        build(network, config)
+
+
+def test_unknown_size_lists_the_known() -> None:
+    with pytest.raises(UserError, match="tiny, base, large"):
+        generator_config("huge", scale=4)
+
+
+def test_bf16_autocast_keeps_the_bicubic_branch_exact() -> None:
+    network = Generator(generator_config("tiny", scale=4))
+    lr = torch.rand(1, 3, 8, 8)
+    with torch.no_grad():
+        exact = network(lr)
+        with torch.autocast("cpu", torch.bfloat16):
+            sr = network(lr)
+    assert sr.dtype == torch.float32
+    assert torch.equal(sr, exact)

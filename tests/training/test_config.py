@@ -1,0 +1,55 @@
+"""Configurations: typed settings, unknown keys refused, stored and read back the same."""
+
+import json
+
+import pytest
+
+from acutance.errors import UserError
+from acutance.recipes.catalogue import RECIPES, recipe
+from acutance.training.config import TrainConfig
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_survives_storage(name: str) -> None:
+    config = recipe(name)
+    assert TrainConfig.from_dict(json.loads(config.to_json())) == config
+    assert config.recipe == name
+
+
+def test_every_setting_is_documented() -> None:
+    source = TrainConfig.__module__
+    text = __import__("inspect").getsource(__import__(source, fromlist=["x"]))
+    body = text.split("class TrainConfig", 1)[1]
+    for key in TrainConfig.__dataclass_fields__:
+        after = body.split(f"\n    {key}:", 1)[1]
+        assert '"""' in after.split("\n    " + "def ", 1)[0], key
+
+
+def test_override_is_typed() -> None:
+    config = recipe("base-x4").override({"learning_rate": "1", "copies": "[0.5, 0.8]"})
+    assert config.learning_rate == 1.0
+    assert isinstance(config.learning_rate, float)
+    assert config.copies == (0.5, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("learning_rat", "1", "unknown setting 'learning_rat'"),
+        ("learning_rate", "fast", "must be float"),
+        ("steps", "1.5", "must be int"),
+        ("compile", "1", "must be bool"),
+        ("precision", "fp8", "must be one of auto, fp32, bf16"),
+        ("betas", "[0.9]", "must have 2 entries"),
+        ("losses", '[{"until": 1, "content": "l1", "beta": 2}]', "unknown keys: beta"),
+        ("losses", '[{"until": 1}]', "incomplete"),
+    ],
+)
+def test_wrong_settings_are_refused(key: str, value: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        recipe("base-x4").override({key: value})
+
+
+def test_unknown_recipe_lists_the_known() -> None:
+    with pytest.raises(UserError, match="base-x4"):
+        recipe("nonsense")

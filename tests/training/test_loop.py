@@ -1,0 +1,200 @@
+"""A run: learns, survives being stopped and killed, and refuses what cannot work."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from acutance.errors import UserError
+from acutance.training import run_folder
+from acutance.training.config import LossPhase, PatchPhase, TrainConfig
+from acutance.training.loop import Stopped, train
+
+CONFIG = TrainConfig(
+    recipe="test",
+    size="tiny",
+    scale=2,
+    steps=8,
+    patches=(PatchPhase(until=0.5, patch=16, batch=2), PatchPhase(until=1.0, patch=24, batch=2)),
+    losses=(
+        LossPhase(until=0.6, content="l1"),
+        LossPhase(until=1.0, content="mse", alpha=1e-3),
+    ),
+    copies=(),
+    precision="fp32",
+    log_minutes=0.0,
+    validate_minutes=1.0,
+    checkpoint_minutes=60.0,
+)
+
+
+def quiet(_line: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(
+        CONFIG, data=photos, run=tmp_path_factory.mktemp("runs") / "whole", threads=1, report=quiet
+    )
+
+
+def assert_same_weights(a: Path, b: Path) -> None:
+    first, second = (load_file(run / run_folder.LAST) for run in (a, b))
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+
+
+def test_a_run_leaves_what_an_export_needs(uninterrupted: Path) -> None:
+    network, card = run_folder.load_run(uninterrupted)
+    assert card.name == "tiny-x2"
+    assert card.training["steps"] == 8
+    assert card.training["finished"]
+    assert network(torch.rand(1, 3, 9, 7)).shape == (1, 3, 18, 14)
+    assert TrainConfig.from_dict(json.loads((uninterrupted / "config.json").read_text())) == CONFIG
+
+
+def test_log_has_losses_throughput_and_validation(uninterrupted: Path) -> None:
+    lines = [json.loads(line) for line in (uninterrupted / "log.jsonl").read_text().splitlines()]
+    steps = [line for line in lines if line["kind"] == "train"]
+    assert [line["step"] for line in steps] == list(range(1, 9))
+    assert all(line["lr_pixels_per_second"] > 0 for line in steps)
+    assert all(line["share_of_peak"] > 0 for line in steps)
+    assert steps[-1]["lr_pixels"] == 4 * 2 * 16**2 + 4 * 2 * 24**2
+    assert [line["kind"] for line in lines].count("validation") == 1
+
+
+def test_photos_are_counted(photos: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    train(CONFIG, data=photos, run=tmp_path / "run", threads=1, report=lines.append)
+    assert "6 photos to train on" in lines[0]
+    assert "1 held out, 1 too small" in lines[0]
+
+
+def test_training_beats_bicubic(photos: Path, tmp_path: Path) -> None:
+    config = CONFIG.override(
+        {
+            "steps": "150",
+            "learning_rate": "0.004",
+            "ema": "0.95",
+            "patches": '[{"until": 1.0, "patch": 24, "batch": 4}]',
+        }
+    )
+    run = train(config, data=photos, run=tmp_path / "run", threads=1, report=quiet)
+    history = json.loads((run / "run.json").read_text())["validation_psnr"]
+    start = train(
+        CONFIG.override({"steps": "1", "learning_rate": "0.0"}),
+        data=photos,
+        run=tmp_path / "bicubic",
+        threads=1,
+        report=quiet,
+    )
+    bicubic = json.loads((start / "run.json").read_text())["validation_psnr"]
+    assert history[-1] > bicubic[-1] + 0.1
+
+
+def test_sigterm_then_resume_gives_the_same_weights(
+    photos: Path, tmp_path: Path, uninterrupted: Path
+) -> None:
+    run = tmp_path / "run"
+
+    def terminate_at_step_3(line: str) -> None:
+        if "step 3 " in line:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Stopped, match="--resume"):
+        train(CONFIG, data=photos, run=run, threads=1, report=terminate_at_step_3)
+    train(CONFIG, data=photos, run=run, resume=True, threads=1, report=quiet)
+    assert_same_weights(run, uninterrupted)
+
+
+def test_kill_9_then_resume_gives_the_same_weights(
+    photos: Path, tmp_path: Path, uninterrupted: Path
+) -> None:
+    run = tmp_path / "run"
+    script = f"""
+import dataclasses, json, time
+from pathlib import Path
+from acutance.training.config import TrainConfig
+from acutance.training.loop import train
+config = TrainConfig.from_dict(json.loads({CONFIG.to_json()!r}))
+config = dataclasses.replace(config, checkpoint_minutes=0.0)
+train(config, data=Path({str(photos)!r}), run=Path({str(run)!r}), threads=1,
+      report=lambda line: time.sleep(0.3))
+"""
+    process = subprocess.Popen([sys.executable, "-c", script])
+    deadline = time.monotonic() + 60
+    while not (run / run_folder.LAST).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert not json.loads((run / "run.json").read_text())["finished"]
+    train(CONFIG, data=photos, run=run, resume=True, threads=1, report=quiet)
+    assert_same_weights(run, uninterrupted)
+
+
+def test_minutes_bound_the_whole_schedule(photos: Path, tmp_path: Path) -> None:
+    config = CONFIG.override({"max_minutes": "0.03"})
+    run = train(config, data=photos, run=tmp_path / "run", threads=1, report=quiet)
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    rates = [line["learning_rate"] for line in lines if line["kind"] == "train"]
+    assert rates[-1] < 0.3 * max(rates)
+
+
+def test_start_from_another_scale_keeps_the_trunk(
+    photos: Path, tmp_path: Path, uninterrupted: Path
+) -> None:
+    lines: list[str] = []
+    config = CONFIG.override({"scale": "4", "steps": "1", "learning_rate": "0.0"})
+    config = config.override({"patches": '[{"until": 1.0, "patch": 16, "batch": 2}]'})
+    run = train(
+        config,
+        data=photos,
+        run=tmp_path / "x4",
+        start=str(uninterrupted),
+        threads=1,
+        report=lines.append,
+    )
+    assert "fresh: tail.weight, tail.bias" in "\n".join(lines)
+    before, after = load_file(uninterrupted / "ema.safetensors"), load_file(run / "ema.safetensors")
+    assert torch.allclose(before["head.weight"], after["head.weight"])
+
+
+def test_a_run_is_not_overwritten(photos: Path, uninterrupted: Path) -> None:
+    with pytest.raises(UserError, match="--resume"):
+        train(CONFIG, data=photos, run=uninterrupted, report=quiet)
+
+
+def test_nothing_to_resume(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nothing to resume"):
+        train(CONFIG, data=photos, run=tmp_path / "none", resume=True, report=quiet)
+
+
+def test_damaged_checkpoint_is_one_line(photos: Path, tmp_path: Path, uninterrupted: Path) -> None:
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / run_folder.LAST).write_bytes((uninterrupted / run_folder.LAST).read_bytes()[:5000])
+    with pytest.raises(UserError, match="cannot resume"):
+        train(CONFIG, data=photos, run=run, resume=True, report=quiet)
+
+
+def test_divergence_is_said(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acutance.training.loop.MOST_SKIPS", 3)
+    config = CONFIG.override({"learning_rate": "1e30", "warmup": "0.0", "anneal": "0.0"})
+    with pytest.raises(UserError, match="diverged"):
+        train(config, data=photos, run=tmp_path / "run", threads=1, report=quiet)
+
+
+def test_unusable_data(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such training data"):
+        train(CONFIG, data=tmp_path / "none", run=tmp_path / "run", report=quiet)
+    with pytest.raises(UserError, match="no photos"):
+        train(CONFIG, data=tmp_path, run=tmp_path / "run", report=quiet)
