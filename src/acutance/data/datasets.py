@@ -14,21 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acutance.errors import UserError
-import pyvips
+from acutance.image.io import SUFFIXES, decode_rgb8
 from acutance.image.resize import resize
 
-
-def decode_rgb8(data: bytes, name: str):
-    try:
-        im = pyvips.Image.new_from_buffer(data, "", fail_on="error").colourspace("srgb")
-        if im.hasalpha():
-            im = im.flatten(background=255)
-        return np.asarray(im.cast("uchar").numpy())
-    except pyvips.Error as error:
-        raise UserError(f"{name}: {error}") from error
-
-
-SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".avif", ".heic")
 
 HELD_OUT_ONE_IN = 40
 

@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+HFENN_CONSTANT = 1e-4
+"""Divisor of the mean squared LoG error: the unit of HFENN, as loss and as metric."""
+
+
 def log_kernel(size: int = 15, sigma: float = 1.5) -> NDArray[np.float64]:
     """The Laplacian of Gaussian of MATLAB's ``fspecial('log', size, sigma)``.
 
@@ -50,6 +54,19 @@ def log_factors(
     ones = np.ones(size)
     columns = np.stack([second_derivative, gaussian, -mean * ones])
     return columns, np.stack([gaussian, second_derivative, ones])
+
+
+def log_filter(image_HW: NDArray[np.floating]) -> NDArray[np.float64]:
+    """``filter_symmetric(image, log_kernel())`` by the three separable parts: ten times faster."""
+    columns, rows = log_factors()
+    size = columns.shape[1]
+    padded = np.pad(image_HW.astype(np.float64), size // 2, mode="symmetric")
+    height, width = image_HW.shape
+    result = np.zeros((height, width))
+    for column, row in zip(columns, rows, strict=True):
+        part = sum(tap * padded[i : i + height] for i, tap in enumerate(column))
+        result += sum(tap * part[:, i : i + width] for i, tap in enumerate(row))
+    return result
 
 
 def filter_symmetric(

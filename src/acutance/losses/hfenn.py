@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from acutance.image.colour import BT601_STUDIO_WEIGHTS
-from acutance.image.filters import log_factors
-
-HFENN_CONSTANT = 1e-4
+from acutance.image.filters import HFENN_CONSTANT, log_factors
 
 
 class HFENN(nn.Module):

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from acutance.data.datasets import Pair, to_uint8
-from acutance.image.colour import bt601_studio_luma
+from acutance.metrics.protocol import PROTOCOLS, measure
 
+STANDARD = PROTOCOLS["standard"]
 LARGEST = 512  # HR pixels on a side of the crop from each photo's centre: bounds the time
 
 
@@ -23,7 +24,7 @@ class Validation:
     """Result of one validation."""
 
     psnr: float
-    """Mean over the photos, dB, luma, borders of ``scale`` pixels cut, outputs rounded."""
+    """Mean over the photos, dB, luma, by the standard protocol."""
     pictures: list[NDArray[np.uint8]]
     """The upscaled crops, in the order of the pairs."""
 
@@ -52,11 +53,5 @@ def validate(
         sr = functional_call(network, weights, (lr.contiguous(memory_format=torch.channels_last),))
         picture = to_uint8(255 * sr[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy())
         pictures.append(picture)
-        values.append(_luma_psnr(picture, pair.hr, border=scale))
+        values.append(measure(picture / 255, pair.hr, scale=scale, protocol=STANDARD).psnr)
     return Validation(float(np.mean(values)), pictures)
-
-
-def _luma_psnr(sr: NDArray[np.uint8], hr: NDArray[np.uint8], *, border: int) -> float:
-    inner = (slice(border, -border), slice(border, -border))
-    error = bt601_studio_luma(sr[inner] / 255.0) - bt601_studio_luma(hr[inner] / 255.0)
-    return float(-10 * np.log10(max(float(np.mean(error**2)), 1e-10)))

@@ -1,0 +1,334 @@
+"""Image files in and out, by libvips: the only place where bytes become pixels.
+
+A picture in memory is a ``pyvips.Image``: lazy, any size, with its metadata. ``open_picture`` gives
+it upright, in sRGB or gray, 8 or 16 bits, with or without alpha, and says what was converted;
+``save_picture`` writes one atomically.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from acutance.errors import UserError
+
+FORMATS = ("png", "jpg", "webp", "tiff", "avif")
+"""What can be written."""
+
+SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".avif",
+    ".heic",
+    ".heif",
+    ".bmp",
+    ".gif",
+    ".ppm",
+    ".pgm",
+    ".pnm",
+    ".jp2",
+)
+"""File names that a search through a folder takes for images."""
+
+PIXEL_LIMIT = 500_000_000
+"""Pixels above which a file is refused as a decompression bomb, unless the limit is raised."""
+
+_METADATA = ("exif-data", "xmp-data", "iptc-data", "icc-profile-data")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded, upright picture.
+
+    Attributes:
+        image: bands are gray, gray + alpha, RGB or RGB + alpha; format ``uchar`` or ``ushort``.
+        path: where it came from.
+        notes: conversions that a person should know of, in words.
+    """
+
+    image: pyvips.Image
+    path: Path
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the last band is alpha."""
+        return self.image.bands in (2, 4)
+
+    @property
+    def largest(self) -> int:
+        """The value of white: 255 or 65535."""
+        return 65535 if self.image.format == "ushort" else 255
+
+
+def open_picture(path: Path, *, pixel_limit: int = PIXEL_LIMIT) -> Picture:
+    """Open an image file, upright and in a space that a network understands.
+
+    EXIF orientation is applied; a palette becomes RGB; CMYK is converted to sRGB by its profile;
+    Lab, float and other spaces become sRGB. An RGB or gray ICC profile is kept, not applied.
+
+    Args:
+        path: the file.
+        pixel_limit: refuse more pixels than this, before anything is decoded.
+
+    Raises:
+        UserError: missing, empty, not an image, or over the limit. A truncated file is found out
+            when its pixels are read.
+    """
+    _must_be_a_file(path)
+    try:
+        image = pyvips.Image.new_from_file(str(path), access="random", fail_on="error")
+    except pyvips.Error as error:
+        raise UserError(f"{path} is not an image that can be read: {_reason(error)}") from error
+    _check_limit(image, str(path), pixel_limit)
+    return _normalised(image, path)
+
+
+def decode_rgb8(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Decode a whole file in memory to ``(H, W, 3)`` 8-bit RGB; alpha is laid on white.
+
+    Raises:
+        UserError: not an image, truncated, or over the limit; ``name`` says which.
+    """
+    try:
+        image = pyvips.Image.new_from_buffer(data, "", fail_on="error")
+        _check_limit(image, name, PIXEL_LIMIT)
+        picture = _normalised(image, Path(name))
+        image = picture.image
+        if picture.has_alpha:
+            image = image.flatten(background=picture.largest)
+        if picture.largest == 65535:
+            image = (image / 257).rint().cast("uchar")
+        if image.bands == 1:
+            image = image.bandjoin([image, image])
+        return np.ascontiguousarray(image.numpy())
+    except pyvips.Error as error:
+        raise UserError(f"{name} cannot be read: {_reason(error)}") from error
+
+
+def read_rgb(path: Path) -> NDArray[np.float32]:
+    """Read a file as ``(H, W, 3)`` float32 in [0, 1]; gray counts as R = G = B.
+
+    Raises:
+        UserError: as ``open_picture``, and when the file is truncated.
+    """
+    picture = open_picture(path)
+    image = picture.image
+    if picture.has_alpha:
+        image = image.flatten(background=picture.largest)
+    if image.bands == 1:
+        image = image.bandjoin([image, image])
+    return pixels(image, path).astype(np.float32) / np.float32(picture.largest)
+
+
+def pixels(image: pyvips.Image, path: Path) -> NDArray[Any]:
+    """Decode to ``(H, W, C)``; raises UserError when the file turns out to be damaged."""
+    try:
+        array = image.numpy()
+    except pyvips.Error as error:
+        raise UserError(f"{path} is damaged or truncated: {_reason(error)}") from error
+    return array[:, :, None] if array.ndim == 2 else array
+
+
+def write_rgb8(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write ``(H, W, 3)`` 8-bit RGB, replacing what is there: for samples and test pictures."""
+    with atomic(path, overwrite=True) as partial:
+        _vips_write(pyvips.Image.new_from_array(image), partial, {})
+
+
+def save_picture(
+    image: pyvips.Image,
+    path: Path,
+    *,
+    like: Picture,
+    quality: int | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write an image with another's metadata; the format follows the file's suffix.
+
+    The ICC profile, EXIF, XMP, IPTC and resolution of ``like`` are kept; the orientation is already
+    applied, so its tag says upright. Written beside ``path`` first and moved when whole.
+
+    Args:
+        image: bands and format as in ``Picture``.
+        path: target; its suffix names the format.
+        like: the picture whose metadata to keep.
+        quality: 1..100 for jpg, webp and avif; 90 by default.
+        overwrite: replace an existing file.
+
+    Raises:
+        UserError: unknown format, existing file, unwritable or full disk.
+    """
+    image = _with_metadata(image, like.image)
+    kind = format_of(path)
+    options: dict[str, Any] = {"keep": "all"}
+    if kind in ("jpg", "webp", "avif"):
+        options["Q"] = 90 if quality is None else quality
+    if kind == "tiff":
+        options |= {"compression": "deflate", "predictor": "horizontal", "bigtiff": _is_big(image)}
+    if kind == "png":
+        options["compression"] = 6
+    if kind == "jpg" and image.hasalpha():
+        image = image.flatten(background=65535 if image.format == "ushort" else 255)
+    if kind in ("jpg", "webp") and image.format == "ushort":
+        image = (image / 257).rint().cast("uchar")
+    with atomic(path, overwrite=overwrite) as partial:
+        _vips_write(image, partial, options)
+
+
+def format_of(path: Path) -> str:
+    """The format that a file name asks for, one of ``FORMATS``; raises UserError for others."""
+    name = path.suffix.lower().lstrip(".")
+    name = {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff"}.get(name, name)
+    if name not in FORMATS:
+        raise UserError(f"cannot write '{path.name}': choose one of {', '.join(FORMATS)}")
+    return name
+
+
+@contextlib.contextmanager
+def atomic(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place when the block ends well.
+
+    Whatever happens inside, ``path`` holds either what it held or the whole new file.
+
+    Raises:
+        UserError: ``path`` exists and may not be replaced, or its folder cannot be written.
+    """
+    if path.exists() and not overwrite:
+        raise UserError(f"{path} exists: give --overwrite to replace it, or another --output")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, not a file to write")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own, with the suffix, which tells libvips the format.
+        handle, name = tempfile.mkstemp(prefix=".acutance-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise UserError(f"cannot write to {path.parent}: {error.strerror}") from error
+    partial = Path(name)
+    try:
+        yield partial
+        umask = os.umask(0)
+        os.umask(umask)
+        partial.chmod(0o666 & ~umask)
+        if overwrite:
+            partial.replace(path)
+        else:
+            try:
+                os.link(partial, path)  # fails if another process made the file meanwhile
+            except FileExistsError:
+                raise UserError(f"{path} exists: give --overwrite to replace it") from None
+            except OSError:  # a file system without hard links
+                partial.replace(path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _vips_write(image: pyvips.Image, path: Path, options: dict[str, Any]) -> None:
+    try:
+        image.write_to_file(str(path), **options)
+    except pyvips.Error as error:
+        reason = _reason(error)
+        raise UserError(
+            f"cannot write {path.parent}: {reason}; check free space and permissions"
+        ) from error
+
+
+def _must_be_a_file(path: Path) -> None:
+    if not path.exists():
+        raise UserError(f"no such file: {path}")
+    if not path.is_file():
+        raise UserError(f"{path} is not a file")
+    if not os.access(path, os.R_OK):
+        raise UserError(f"no permission to read {path}")
+    if path.stat().st_size == 0:
+        raise UserError(f"{path} is empty")
+
+
+def _check_limit(image: pyvips.Image, name: str, limit: int) -> None:
+    count = image.width * image.height
+    if count > limit:
+        raise UserError(
+            f"{name} has {image.width} x {image.height} pixels, over the limit of {limit / 1e6:.0f} "
+            "megapixels; raise it with --pixel-limit if you trust the file"
+        )
+
+
+def _normalised(image: pyvips.Image, path: Path) -> Picture:
+    notes = []
+    if image.get_typeof("orientation") and image.get("orientation") != 1:
+        image = image.autorot()
+        notes.append("turned upright")
+    if image.get_typeof("n-pages") and image.get("n-pages") > 1:
+        notes.append("first page only")
+    gray = image.interpretation in ("b-w", "grey16")
+    deep = image.format in ("ushort", "short", "uint", "int", "float", "double")
+    if image.interpretation == "cmyk":
+        deep = image.format == "ushort"
+        profile = "embedded" if image.get_typeof("icc-profile-data") else "cmyk"
+        image = image.icc_transform(
+            "srgb", input_profile=profile, embedded=True, depth=16 if deep else 8
+        )
+        notes.append("converted from CMYK to sRGB")
+    elif gray or image.interpretation in ("srgb", "rgb16", "rgb"):
+        pass
+    elif image.bands in (1, 2) and image.interpretation in ("multiband", "histogram"):
+        gray = True
+    else:
+        notes.append(f"converted from {image.interpretation} to sRGB")
+        image = image.colourspace("rgb16" if deep else "srgb")
+    target = "ushort" if deep else "uchar"
+    if image.format != target:
+        # 1-bit and 4-bit files arrive as uchar already; floats are taken as 0..1 or 0..255 by vips.
+        image = image.colourspace("grey16" if gray else "rgb16") if deep else image.cast(target)
+        image = image.cast(target)
+    if image.bands > 4 or (gray and image.bands > 2):
+        image = image.extract_band(0, n=2 if gray else 4)
+    return Picture(image, path, tuple(notes))
+
+
+def _with_metadata(image: pyvips.Image, like: pyvips.Image) -> pyvips.Image:
+    image = image.copy(xres=like.xres, yres=like.yres)
+    image = image.copy(
+        interpretation={
+            (False, "uchar"): "b-w",
+            (False, "ushort"): "grey16",
+            (True, "uchar"): "srgb",
+            (True, "ushort"): "rgb16",
+        }[(image.bands >= 3, image.format)]
+    )
+    fields = like.get_fields()
+    for name in _METADATA:
+        if name in fields:
+            image.set_type(pyvips.GValue.blob_type, name, like.get(name))
+    for name in fields:
+        if name.startswith("exif-") and name != "exif-data":
+            with contextlib.suppress(pyvips.Error):
+                image.set_type(pyvips.GValue.gstr_type, name, like.get(name))
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)
+    return image
+
+
+def _is_big(image: pyvips.Image) -> bool:
+    """Whether a TIFF needs 64-bit offsets."""
+    return bool(image.width * image.height * image.bands * 2 > 3_000_000_000)
+
+
+def _reason(error: pyvips.Error) -> str:
+    """The last line of what libvips says, without its prefix."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else "unknown reason"
