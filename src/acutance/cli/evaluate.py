@@ -1,0 +1,100 @@
+"""``acutance evaluate``: PSNR, SSIM and HFENI on benchmark pictures."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from acutance.errors import UserError
+
+
+def evaluate(
+    *,
+    data: Path,
+    scale: int = 4,
+    model: str | None = None,
+    protocol: str = "poster2017",
+    images: Path | None = None,
+    sets: str | None = None,
+    output_format: Annotated[Literal["md", "csv", "json"], Parameter(name="--format")] = "md",
+    output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
+    rows: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    device: str = "auto",
+    threads: int | None = None,
+    quiet: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Measure a model, bicubic and Lanczos on benchmark pictures, beside the published rows.
+
+    Parameters
+    ----------
+    data
+        Folder whose sub-folders are the sets (Set5, Set14, BSDS100), or one folder of pictures.
+    scale
+        Upscaling factor.
+    model
+        Model to measure: a name, a card's path, or none; base-xSCALE by default.
+    protocol
+        poster2017 or standard; docs/protocol.md explains them.
+    images
+        Measure the pictures in this folder, made by any program, instead of a model's.
+    sets
+        Names of the sets to use, separated by commas; all by default.
+    output_format
+        md, csv or json.
+    output
+        Write the table to this file instead of printing it.
+    rows
+        Write every picture's figures to this CSV file.
+    overwrite
+        Replace existing files.
+    device
+        auto, cpu, cuda or mps.
+    threads
+        CPU threads; all by default.
+    quiet
+        No progress.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from acutance.data.benchmarks import find_benchmarks
+    from acutance.evaluation import table
+    from acutance.evaluation.run import Row, bicubic, lanczos, run, run_on_pictures
+    from acutance.image.io import atomic
+    from acutance.metrics.protocol import protocol as protocol_by_name
+
+    if scale < 1:
+        raise UserError(f"scale must be positive, not {scale}")
+    for path in (output, rows):
+        if path is not None and path.exists() and not overwrite:
+            raise UserError(f"{path} exists: give --overwrite to replace it")
+    rules = protocol_by_name(protocol)
+    pictures = find_benchmarks(data, sets.split(",") if sets else None)
+    methods = {"bicubic": bicubic(scale), "Lanczos": lanczos(scale)}
+    name = model or (f"base-x{scale}" if images is None else "none")
+    if name != "none":
+        from acutance.inference.upscaler import Upscaler
+
+        upscaler = Upscaler(name, device=device, threads=threads)
+        if upscaler.scale != scale:
+            raise UserError(f"{name} upscales by {upscaler.scale}, not by {scale}: give --scale")
+        methods = {f"Acutance {upscaler.card.name}": upscaler.upscale_float, **methods}
+    console = Console(stderr=True)
+    found: list[Row] = []
+    if images is not None:
+        found += run_on_pictures(images, pictures, scale=scale, protocol=rules)
+    results = run(methods, pictures, scale=scale, protocol=rules)
+    total = len(methods) * len(pictures)
+    found += track(results, "measuring", total=total, console=console, disable=quiet)
+    lines = table.summarise(found)
+    lines += table.published(scale, rules, lines)
+    write = {"md": table.to_markdown, "csv": table.to_csv, "json": table.to_json}[output_format]
+    text = write(lines, scale=scale, protocol=rules)
+    for path, content in ((output, text), (rows, table.rows_to_csv(found))):
+        if path is not None:
+            with atomic(path, overwrite=overwrite) as partial:
+                partial.write_text(content, encoding="utf-8")
+    if output is None:
+        sys.stdout.write(text)

@@ -1,0 +1,168 @@
+"""Tables of measurements: means a set and over all pictures, as Markdown, CSV or JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+
+import numpy as np
+
+from acutance.evaluation.run import Row
+from acutance.metrics.protocol import Protocol
+
+CUSTOMARY = {"Set5": 5, "Set14": 14, "BSDS100": 100}
+"""The sets, and their sizes, whose joint mean the published rows give."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A method's figures on one set, or over all pictures."""
+
+    method: str
+    set_name: str
+    images: int
+    psnr: float
+    """Mean over the pictures, dB."""
+    ssim: float
+    """Mean over the pictures."""
+    hfeni: float
+    """Mean of the pictures' inverses, as in the 2017 table."""
+    pooled_hfeni: float | None
+    """``1 / mean(HFENN)``: not ruled by the smoothest pictures. None where not published."""
+    median_hfeni: float | None
+    """Median over the pictures. None where not published."""
+    published: bool = False
+    """Copied from a paper, not measured here."""
+
+
+def summarise(rows: Sequence[Row]) -> list[Line]:
+    """Lines for each method: every set in the order met, then all pictures together."""
+    lines = []
+    for method in dict.fromkeys(row.method for row in rows):
+        own = [row for row in rows if row.method == method]
+        sets = list(dict.fromkeys(row.set_name for row in own))
+        for name in sets:
+            lines.append(_line(method, name, [r for r in own if r.set_name == name]))
+        if len(sets) > 1:
+            lines.append(_line(method, "all", own))
+    return lines
+
+
+def published(scale: int, protocol: Protocol, lines: Sequence[Line]) -> list[Line]:
+    """Published rows to stand beside a table over the 119 customary pictures; else none.
+
+    The rows of the 2017 poster belong to ``poster2017``, those of later papers to ``standard``.
+    """
+    counts = {line.set_name: line.images for line in lines}
+    if {k: counts.get(k) for k in CUSTOMARY} != CUSTOMARY:
+        return []
+    text = (files("acutance.evaluation") / "published.csv").read_text(encoding="utf-8")
+    entries = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    return [
+        Line(
+            method=f"{entry['method']} ({entry['source']})",
+            set_name="all",
+            images=sum(CUSTOMARY.values()),
+            psnr=float(entry["psnr"]),
+            ssim=float(entry["ssim"]),
+            hfeni=float(entry["hfeni"]) if entry["hfeni"] else float("nan"),
+            pooled_hfeni=None,
+            median_hfeni=None,
+            published=True,
+        )
+        for entry in entries
+        if int(entry["scale"]) == scale and entry["protocol"] == protocol.name
+    ]
+
+
+def to_markdown(lines: Sequence[Line], *, scale: int, protocol: Protocol) -> str:
+    """A table whose foot names the protocol."""
+    head = ["method", "set", "images", "PSNR", "SSIM", "HFENI", "pooled HFENI", "median HFENI"]
+    body = [
+        [
+            f"*{line.method}*" if line.published else line.method,
+            line.set_name,
+            str(line.images),
+            f"{line.psnr:.2f}" if line.published else f"{line.psnr:.3f}",
+            f"{line.ssim:.4f}",
+            _number(line.hfeni),
+            _number(line.pooled_hfeni),
+            _number(line.median_hfeni),
+        ]
+        for line in lines
+    ]
+    widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
+    rule = ["-" * w if i < 2 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    text = [
+        "| " + " | ".join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in cells) + " |"
+        for cells in (
+            list(enumerate(zip(row, widths, strict=True))) for row in [head, rule, *body]
+        )
+    ]
+    foot = f"x{scale}, luma. Protocol {protocol.summary}."
+    if any(line.published for line in lines):
+        foot += " Rows in italics are published figures, not measured here."
+    return "\n".join(text) + f"\n\n{foot}\n"
+
+
+def to_csv(lines: Sequence[Line], *, scale: int, protocol: Protocol) -> str:
+    """One line a row, with scale and protocol."""
+    return _csv([{"scale": scale, "protocol": protocol.name, **asdict(line)} for line in lines])
+
+
+def to_json(lines: Sequence[Line], *, scale: int, protocol: Protocol) -> str:
+    """An object with scale, protocol and the lines."""
+    values = [{k: _plain(v) for k, v in asdict(line).items()} for line in lines]
+    return json.dumps({"scale": scale, "protocol": protocol.name, "lines": values}, indent=2) + "\n"
+
+
+def rows_to_csv(rows: Sequence[Row]) -> str:
+    """Every picture's figures."""
+    return _csv(
+        [
+            {
+                "method": row.method,
+                "set": row.set_name,
+                "image": row.image,
+                "psnr": f"{row.score.psnr:.4f}",
+                "ssim": f"{row.score.ssim:.6f}",
+                "hfenn": f"{row.score.hfenn:.6f}",
+                "hfeni": f"{row.score.hfeni:.6f}",
+            }
+            for row in rows
+        ]
+    )
+
+
+def _line(method: str, set_name: str, rows: Sequence[Row]) -> Line:
+    scores = [row.score for row in rows]
+    hfenn = float(np.mean([s.hfenn for s in scores]))
+    return Line(
+        method=method,
+        set_name=set_name,
+        images=len(scores),
+        psnr=float(np.mean([s.psnr for s in scores])),
+        ssim=float(np.mean([s.ssim for s in scores])),
+        hfeni=float(np.mean([s.hfeni for s in scores])),
+        pooled_hfeni=1 / hfenn if hfenn else float("inf"),
+        median_hfeni=float(np.median([s.hfeni for s in scores])),
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:.4f}"
+
+
+def _plain(value: object) -> object:
+    """JSON knows neither NaN nor infinity."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _csv(entries: Sequence[dict[str, object]]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, fieldnames=list(entries[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(entries)
+    return stream.getvalue()

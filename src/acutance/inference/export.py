@@ -1,0 +1,155 @@
+"""From a trained network to the three files that upscaling takes: safetensors, ONNX and card.
+
+The weights are rounded to fp16 first, so both files hold the same numbers; arithmetic stays fp32.
+The ONNX stores fp16 weights behind casts that every runtime folds away when it loads.
+"""
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from acutance.errors import UserError
+from acutance.inference.backends.openvino import OpenVINOBackend
+from acutance.models.card import Card, write_card
+from acutance.models.checkpoint import file_entry, save_network
+
+TOLERANCE = 2e-4
+"""Largest difference between ONNX and PyTorch that passes: a twentieth of an 8-bit step."""
+
+OPSET = 18
+
+
+class _Aligned(nn.Module):
+    """What is traced: the network on inputs that are padded already."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, lr: Tensor) -> Tensor:
+        result: Tensor = self.network.forward_aligned(lr)  # type: ignore[operator]
+        return result
+
+
+def export(network: nn.Module, card: Card, folder: Path, *, overwrite: bool = False) -> Path:
+    """Write ``NAME.safetensors``, ``NAME.onnx`` and ``NAME.json``, and return the card's path.
+
+    Args:
+        network: has ``forward_aligned``; its parameters are rounded to fp16 in place.
+        card: describes it; ``files`` is filled in here.
+        folder: where the files go; made if missing.
+        overwrite: replace files of that name.
+
+    Raises:
+        UserError: the files exist, or the ONNX does not compute what PyTorch does; then nothing is
+            written.
+    """
+    targets = [folder / f"{card.name}{suffix}" for suffix in (".safetensors", ".onnx", ".json")]
+    existing = [path for path in targets if path.exists()]
+    if existing and not overwrite:
+        raise UserError(f"{existing[0]} exists: give --overwrite to replace it, or another --name")
+    network = network.to("cpu").float().eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(parameter.half().float())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".acutance-", dir=folder) as name:
+            partial = Path(name)
+            weights, graph = partial / targets[0].name, partial / targets[1].name
+            save_network(weights, network)
+            write_onnx(graph, network, multiple=card.multiple)
+            card = dataclasses.replace(
+                card, files={"safetensors": file_entry(weights), "onnx": file_entry(graph)}
+            )
+            write_card(partial / targets[2].name, card)
+            check_export(network, card, partial)
+            for path in targets:
+                (partial / path.name).chmod(0o644)  # safetensors writes for its owner alone
+                (partial / path.name).replace(path)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+    return targets[2]
+
+
+def write_onnx(path: Path, network: nn.Module, *, multiple: int) -> None:
+    """Trace ``forward_aligned`` with free height and width, and store its weights as fp16."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise UserError("export needs ONNX: pip install 'acutance[train]'") from error
+
+    height, width = torch.export.Dim("h"), torch.export.Dim("w")
+    program = torch.onnx.export(
+        _Aligned(network).eval(),
+        (torch.rand(1, 3, 8 * multiple, 10 * multiple),),
+        input_names=["lr"],
+        output_names=["sr"],
+        dynamic_shapes={"lr": {2: multiple * height, 3: multiple * width}},
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    _store_as_fp16(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def _store_as_fp16(model: Any) -> None:
+    """Replace the convolutions' fp32 weights by fp16 ones with a cast behind each.
+
+    Only weights that fp16 holds exactly are replaced: the fixed bicubic filters stay fp32.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(tensor)
+        half = values.astype(np.float16)
+        if values.size < 64 or not np.array_equal(half.astype(np.float32), values):
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}.fp16"))
+        casts.append(
+            helper.make_node(
+                "Cast", [f"{name}.fp16"], [name], name=f"{name}.cast", to=onnx.TensorProto.FLOAT
+            )
+        )
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    del model.graph.value_info[:]
+
+
+def check_export(network: nn.Module, card: Card, folder: Path) -> float:
+    """Compare the ONNX in OpenVINO (fp32) with PyTorch on several sizes.
+
+    Returns the largest difference; raises UserError when it exceeds ``TOLERANCE``.
+    """
+    backend = OpenVINOBackend(card, folder, precision="fp32")
+    generator = torch.Generator().manual_seed(0)
+    worst = 0.0
+    for height, width in ((8, 8), (12, 20), (32, 24)):
+        shape = (1, 3, height // 4 * card.multiple, width // 4 * card.multiple)
+        lr = torch.rand(shape, generator=generator)
+        with torch.no_grad():
+            expected = network(lr).numpy()
+        found = backend.run(lr.numpy())
+        if found.shape != expected.shape or not np.isfinite(found).all():
+            raise UserError("export refused: the ONNX gives another size or invalid numbers")
+        worst = max(worst, float(np.abs(found - expected).max()))
+    if worst > TOLERANCE:
+        raise UserError(
+            f"export refused: the ONNX differs from PyTorch by {worst:.2g} (limit {TOLERANCE:g})"
+        )
+    return worst

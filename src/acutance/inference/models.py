@@ -1,0 +1,66 @@
+"""Finding a model: by the name of a shipped one, or by the path of a card."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from acutance.errors import UserError
+from acutance.models.card import Card, read_card
+
+
+def weights_folder() -> Path:
+    """Where the shipped models lie."""
+    return Path(str(files("acutance") / "weights"))
+
+
+def shipped() -> dict[str, Card]:
+    """The shipped models, by name."""
+    return {path.stem: read_card(path) for path in sorted(weights_folder().glob("*.json"))}
+
+
+def find_card(model: str) -> Path:
+    """The card of a model: a shipped name such as ``base-x4``, a card's path, or its folder.
+
+    Raises UserError when there is no such model, and lists what there is.
+    """
+    path = weights_folder() / f"{model}.json"
+    if "/" not in model and path.exists():
+        return path
+    given = Path(model)
+    if given.is_dir():
+        cards = sorted(given.glob("*.json"))
+        if len(cards) == 1:
+            return cards[0]
+        raise UserError(f"{given} holds {len(cards)} .json files; name the model's card itself")
+    if given.suffix == ".safetensors" and given.with_suffix(".json").exists():
+        return given.with_suffix(".json")
+    if given.exists():
+        return given
+    names = ", ".join(p.stem for p in sorted(weights_folder().glob("*.json")))
+    raise UserError(f"unknown model '{model}': choose one of {names}, or give a card's path")
+
+
+def default_model(scale: int) -> str:
+    """The shipped model for a scale; raises UserError when there is none."""
+    scales = sorted({card.scale for card in shipped().values()})
+    if scale not in scales:
+        listed = ", ".join(map(str, scales))
+        raise UserError(f"no model upscales by {scale}: choose one of {listed}")
+    return f"base-x{scale}"
+
+
+def check_file(card: Card, folder: Path, kind: str) -> Path:
+    """The path of one of a card's files, its hash checked.
+
+    Raises UserError when the card names none, or the file is missing, damaged or changed.
+    """
+    import hashlib
+
+    entry = card.files.get(kind)
+    if entry is None:
+        raise UserError(f"model '{card.name}' has no {kind} file; export it again")
+    path = folder / entry.name
+    if not path.is_file():
+        raise UserError(f"{path} is missing: keep a model's files in one folder")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
+        raise UserError(f"{path} does not match its card: it is damaged or was changed; get it anew")
+    return path

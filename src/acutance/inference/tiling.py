@@ -1,0 +1,90 @@
+"""Tiles as pure geometry: one axis, then two. No pixels here.
+
+A tile is read with a margin of the network's receptive field and the margin is cut off again, so
+that tiles join without a seam: tiled equals untiled.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of one axis: what is read, and the part of it that is kept."""
+
+    read_start: int
+    read_stop: int
+    keep_start: int
+    keep_stop: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A rectangle: one span an axis."""
+
+    y: Span
+    x: Span
+
+
+def split_axis(size: int, tile: int, *, overlap: int, multiple: int) -> list[Span]:
+    """Cut an axis into kept parts of about equal length, each read with its margin.
+
+    All spans read the same length, so that a network is prepared for one shape only; at the ends
+    of the axis the margin lies on the inner side.
+
+    Args:
+        size: length, a multiple of ``multiple``.
+        tile: longest part to keep, at least ``multiple``.
+        overlap: least margin on each side that is not an end of the axis.
+        multiple: every read starts and stops at a multiple of this.
+
+    Returns:
+        Spans in order; their kept parts follow each other from 0 to ``size``.
+    """
+    if size <= 0 or size % multiple or tile < multiple or overlap < 0:
+        raise ValueError(f"cannot split {size} into {tile} with {overlap} over {multiple}")
+    blocks, longest = size // multiple, tile // multiple
+    count = -(-blocks // longest)
+    bounds = [multiple * (blocks * i // count) for i in range(count + 1)]
+    margin = -(-overlap // multiple) * multiple
+    length = min(size, max(b - a for a, b in zip(bounds, bounds[1:], strict=False)) + 2 * margin)
+    spans = []
+    for keep_start, keep_stop in zip(bounds, bounds[1:], strict=False):
+        start = min(max(keep_start - margin, 0), size - length)
+        spans.append(Span(start, start + length, keep_start, keep_stop))
+    _assert_sound(spans, size, overlap, multiple)
+    return spans
+
+
+def split(height: int, width: int, tile: int, *, overlap: int, multiple: int) -> list[list[Tile]]:
+    """Rows of tiles of a picture whose sides are multiples of ``multiple``."""
+    rows = split_axis(height, tile, overlap=overlap, multiple=multiple)
+    columns = split_axis(width, tile, overlap=overlap, multiple=multiple)
+    return [[Tile(y, x) for x in columns] for y in rows]
+
+
+def cost(height: int, width: int, tile: int, *, overlap: int, multiple: int) -> float:
+    """Pixels read for each pixel of the picture: 1 when untiled."""
+    tiles = _flat(split(height, width, tile, overlap=overlap, multiple=multiple))
+    read = sum(
+        (t.y.read_stop - t.y.read_start) * (t.x.read_stop - t.x.read_start) for t in tiles
+    )
+    return read / (height * width)
+
+
+def _flat(rows: list[list[Tile]]) -> Iterator[Tile]:
+    for row in rows:
+        yield from row
+
+
+def _assert_sound(spans: list[Span], size: int, overlap: int, multiple: int) -> None:
+    """The invariants that make tiled equal untiled."""
+    assert spans[0].keep_start == 0
+    assert spans[-1].keep_stop == size
+    for span, following in zip(spans, spans[1:], strict=False):
+        assert span.keep_stop == following.keep_start
+    for span in spans:
+        assert span.read_start % multiple == span.read_stop % multiple == 0
+        assert 0 <= span.read_start <= span.keep_start < span.keep_stop <= span.read_stop <= size
+        assert span.read_start == 0 or span.keep_start - span.read_start >= overlap
+        assert span.read_stop == size or span.read_stop - span.keep_stop >= overlap

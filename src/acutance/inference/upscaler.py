@@ -1,0 +1,366 @@
+"""The upscaler: any picture through a model, tile by tile, in bounded memory.
+
+The command line, the evaluation and a Python program all run this code.
+"""
+
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from acutance.errors import UserError
+from acutance.image.io import (
+    PIXEL_LIMIT,
+    Picture,
+    format_of,
+    open_picture,
+    pixels,
+    save_picture,
+)
+from acutance.image.resize import resize
+from acutance.inference.backends.openvino import OpenVINOBackend
+from acutance.inference.backends.protocol import Backend
+from acutance.inference.backends.torch import TorchBackend
+from acutance.inference.models import check_file, find_card
+from acutance.inference.tiling import Tile, split
+from acutance.models.card import Card, read_card
+
+DEFAULT_MEMORY = 1024
+"""MiB that the tiles' arrays and feature maps may take."""
+
+BYTES_PER_VALUE = 4
+FEATURE_MAPS = 10
+"""Feature maps of the network's full width alive at once, measured with OpenVINO: a tile of n LR
+pixels takes about ``n * 4 bytes * (10 * channels + 5 * 3 * scale^2)``."""
+
+BICUBIC_REACH = 2  # input pixels on each side that the bicubic of alpha reads
+
+Progress = Callable[[int, int], None]
+"""Called with the tiles done and the tiles in all."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an upscaling did."""
+
+    source: Path
+    target: Path
+    size: tuple[int, int]
+    """Width and height that went in."""
+    upscaled: tuple[int, int]
+    """Width and height that came out."""
+    model: str
+    engine: str
+    notes: tuple[str, ...]
+
+
+class _Source(Protocol):
+    """Where tiles are read from: rectangles of ``(h, w, C)`` floats in [0, 1]."""
+
+    height: int
+    width: int
+    bands: int
+
+    def read(self, top: int, left: int, height: int, width: int) -> NDArray[np.float32]: ...
+
+
+class Upscaler:
+    """A model, ready to upscale pictures.
+
+    Args:
+        model: name of a shipped model (``base-x4``), or path of a model's card.
+        device: ``auto`` (CUDA where PyTorch has it, else OpenVINO on the CPU), ``cpu`` (OpenVINO),
+            or a device of PyTorch: ``cuda``, ``mps``, ``torch-cpu``.
+        threads: CPU threads; all by default.
+        memory: MiB for tiles and feature maps; decides the tile size. The picture itself is
+            streamed and takes no more, however large it is.
+        tile: LR pixels on a side of a tile, instead of deriving it from ``memory``.
+        precision: ``auto`` (bf16 where the processor multiplies it), ``fp32`` or ``bf16``; OpenVINO
+            only, PyTorch computes in fp32.
+
+    Raises:
+        UserError: unknown model or device, damaged files.
+
+    Example:
+        >>> import numpy as np
+        >>> from acutance import Upscaler
+        >>> Upscaler("base-x4")(np.zeros((12, 16, 3), np.uint8)).shape
+        (48, 64, 3)
+    """
+
+    def __init__(
+        self,
+        model: str | Path = "base-x4",
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        memory: int = DEFAULT_MEMORY,
+        tile: int | None = None,
+        precision: str = "auto",
+    ) -> None:
+        card_path = find_card(str(model))
+        self.card: Card = read_card(card_path)
+        self.scale = self.card.scale
+        if threads is not None and threads < 1:
+            raise UserError(f"threads must be at least 1, not {threads}")
+        self._backend = _make_backend(self.card, card_path, device, threads, precision)
+        self._tile = self._tile_size(memory, tile)
+
+    @property
+    def engine(self) -> str:
+        """Engine, arithmetic and device in words."""
+        return self._backend.name
+
+    def __call__(self, image: NDArray[Any] | str | Path) -> NDArray[Any]:
+        """Upscale one picture.
+
+        Args:
+            image: a file's path, or an array ``(H, W)``, ``(H, W, 1)`` gray, ``(H, W, 2)`` gray and
+                alpha, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGB and alpha (not premultiplied); uint8,
+                uint16, or floats in [0, 1].
+
+        Returns:
+            The same shape and dtype, ``scale`` times as high and wide; rounded and clipped.
+
+        Raises:
+            UserError: an unreadable file, or an array of another shape or dtype.
+        """
+        if isinstance(image, (str, Path)):
+            picture = open_picture(Path(image))
+            image = pixels(picture.image, picture.path)
+        source = _ArraySource(image)
+        strips = [strip for strip in self._strips(source, None)]
+        result = _from_unit(np.concatenate(strips), image.dtype)
+        return result[:, :, 0] if image.ndim == 2 else result
+
+    def upscale_float(self, lr: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``(h, w, 3)`` floats to ``(s*h, s*w, 3)`` floats, neither rounded nor clipped.
+
+        For measurements; values a little outside [0, 1] are allowed on both sides.
+        """
+        if lr.ndim != 3 or lr.shape[2] != 3:
+            raise ValueError(f"expected (h, w, 3), not {lr.shape}")
+        source = _ArraySource(lr, clip=False)
+        return np.concatenate([strip for strip in self._strips(source, None, clip=False)])
+
+    def upscale_file(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        quality: int | None = None,
+        overwrite: bool = False,
+        pixel_limit: int = PIXEL_LIMIT,
+        progress: Progress | None = None,
+    ) -> Summary:
+        """Upscale a file into another; depth, alpha, colour profile and metadata are kept.
+
+        Rows of tiles are written to a temporary file beside the target as they are made, and the
+        target is encoded from it, so that memory stays bounded whatever the picture's size.
+
+        Raises:
+            UserError: unreadable source, existing or unwritable target, full disk, invalid output.
+                The target is then as it was.
+        """
+        kind = format_of(target)
+        if target.exists() and not overwrite:
+            raise UserError(f"{target} exists: give --overwrite to replace it, or another --output")
+        if target.exists() and source.exists() and target.samefile(source):
+            raise UserError(f"{target} is the source itself: give another --output")
+        picture = open_picture(source, pixel_limit=pixel_limit)
+        width, height = picture.image.width * self.scale, picture.image.height * self.scale
+        limit = {"webp": 16383, "jpg": 65535, "avif": 65535}.get(kind)
+        if limit and max(width, height) > limit:
+            raise UserError(f"{kind} holds at most {limit} pixels a side, not {width} x {height}")
+        folder = target.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            bands, size = picture.image.bands, 2 if picture.largest == 65535 else 1
+            if shutil.disk_usage(folder).free < width * height * bands * size:
+                raise UserError(f"not enough free space in {folder} for {width} x {height} pixels")
+            with tempfile.NamedTemporaryFile(prefix=".acutance-", dir=folder) as raw:
+                dtype = np.dtype(np.uint16 if size == 2 else np.uint8)
+                for strip in self._strips(_PictureSource(picture), progress):
+                    raw.write(_from_unit(strip, dtype).tobytes())
+                raw.flush()
+                image = pyvips.Image.rawload(
+                    raw.name, width, height, bands, format="ushort" if size == 2 else "uchar"
+                )
+                save_picture(image, target, like=picture, quality=quality, overwrite=overwrite)
+        except OSError as error:
+            raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+        return Summary(
+            source=source,
+            target=target,
+            size=(picture.image.width, picture.image.height),
+            upscaled=(width, height),
+            model=self.card.name,
+            engine=self.engine,
+            notes=picture.notes,
+        )
+
+    def _tile_size(self, memory: int, tile: int | None) -> int:
+        """LR pixels on a side that fit the memory, margins included."""
+        multiple, margin = self.card.multiple, 2 * self.card.receptive_field
+        if tile is not None:
+            if tile < multiple:
+                raise UserError(f"tile must be at least {multiple}, not {tile}")
+            return tile // multiple * multiple
+        channels = self.card.config.get("channels", [64])[0]
+        values = FEATURE_MAPS * channels + 5 * 3 * self.scale**2
+        side = int(math.sqrt(memory * 2**20 / (BYTES_PER_VALUE * values)))
+        if side - margin < 32:
+            least = (32 + margin) ** 2 * BYTES_PER_VALUE * values / 2**20
+            raise UserError(f"memory of {memory} MiB is too little: give at least {least:.0f}")
+        return (side - margin) // multiple * multiple
+
+    def _strips(
+        self, source: _Source, progress: Progress | None, *, clip: bool = True
+    ) -> Iterator[NDArray[np.float32]]:
+        """Rows of tiles as ``(rows, s*W, C)`` floats, top to bottom."""
+        multiple = self.card.multiple
+        height = source.height + _padding(source.height, multiple)
+        width = source.width + _padding(source.width, multiple)
+        rows = split(
+            height, width, self._tile, overlap=self.card.receptive_field, multiple=multiple
+        )
+        total, done = len(rows) * len(rows[0]), 0
+        for row in rows:
+            parts = []
+            for tile in row:
+                part = self._tile_through(source, tile)
+                parts.append(part.clip(0, 1) if clip else part)
+                done += 1
+                if progress:
+                    progress(done, total)
+            strip = np.concatenate(parts, axis=1)
+            bottom = min(row[0].y.keep_stop, source.height) - row[0].y.keep_start
+            if bottom > 0:
+                yield strip[: bottom * self.scale, : source.width * self.scale]
+
+    def _tile_through(self, source: _Source, tile: Tile) -> NDArray[np.float32]:
+        """One tile's kept part, all bands."""
+        s = self.scale
+        pixels_HWC = _read_padded(source, tile)
+        bands = source.bands
+        colour, alpha = pixels_HWC, None
+        if bands in (2, 4):
+            colour, alpha = pixels_HWC[:, :, :-1], pixels_HWC[:, :, -1:]
+            colour = colour * alpha
+        if colour.shape[2] == 1:
+            colour = np.repeat(colour, 3, axis=2)
+        sr = self._backend.run(colour.transpose(2, 0, 1)[None])[0].transpose(1, 2, 0)
+        keep = (
+            slice((tile.y.keep_start - tile.y.read_start) * s, (tile.y.keep_stop - tile.y.read_start) * s),
+            slice((tile.x.keep_start - tile.x.read_start) * s, (tile.x.keep_stop - tile.x.read_start) * s),
+        )
+        sr = sr[keep]
+        if not np.isfinite(sr).all():
+            raise UserError(
+                f"model '{self.card.name}' gave invalid numbers; try --device cpu, or another model"
+            )
+        if bands in (1, 2):
+            sr = sr.mean(axis=2, keepdims=True)
+        if alpha is None:
+            return sr
+        high, wide = alpha.shape[0] * s, alpha.shape[1] * s
+        alpha = resize(alpha, high, wide)[keep].clip(0, 1)
+        opaque = np.maximum(alpha, 1 / 1024)
+        return np.concatenate([(sr / opaque).clip(0, 1) * (alpha > 0), alpha], axis=2)
+
+
+class _ArraySource:
+    """Tiles of an array in memory."""
+
+    def __init__(self, image: NDArray[Any], *, clip: bool = True) -> None:
+        if image.ndim == 2:
+            image = image[:, :, None]
+        if image.ndim != 3 or image.shape[2] not in (1, 2, 3, 4) or 0 in image.shape:
+            raise UserError(
+                f"expected an image of shape (H, W) or (H, W, 1 to 4), not {image.shape}"
+            )
+        if image.dtype not in (np.uint8, np.uint16) and not np.issubdtype(image.dtype, np.floating):
+            raise UserError(f"expected uint8, uint16 or floats in [0, 1], not {image.dtype}")
+        self._image, self._clip = image, clip
+        self.height, self.width, self.bands = image.shape
+
+    def read(self, top: int, left: int, height: int, width: int) -> NDArray[np.float32]:
+        part = self._image[top : top + height, left : left + width]
+        unit = _to_unit(part)
+        return unit.clip(0, 1) if self._clip else unit
+
+
+class _PictureSource:
+    """Tiles of a file, decoded as they are needed."""
+
+    def __init__(self, picture: Picture) -> None:
+        self._picture = picture
+        self.height, self.width = picture.image.height, picture.image.width
+        self.bands = picture.image.bands
+
+    def read(self, top: int, left: int, height: int, width: int) -> NDArray[np.float32]:
+        part = self._picture.image.crop(left, top, width, height)
+        return _to_unit(pixels(part, self._picture.path))
+
+
+def _padding(size: int, multiple: int) -> int:
+    """Mirrored pixels to append: none, or at least ``BICUBIC_REACH``.
+
+    One pixel alone would let the bicubic branch see the padding's own mirror image.
+    """
+    padding = -size % multiple
+    return padding + multiple if 0 < padding < BICUBIC_REACH else padding
+
+
+def _read_padded(source: _Source, tile: Tile) -> NDArray[np.float32]:
+    """What a tile reads; beyond the right and bottom edges the picture is mirrored."""
+    top, left = tile.y.read_start, tile.x.read_start
+    bottom, right = tile.y.read_stop, tile.x.read_stop
+    inside = source.read(
+        top, left, min(bottom, source.height) - top, min(right, source.width) - left
+    )
+    extra = (bottom - top - inside.shape[0], right - left - inside.shape[1])
+    return np.pad(inside, ((0, extra[0]), (0, extra[1]), (0, 0)), mode="symmetric")
+
+
+def _to_unit(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Integers to floats in [0, 1]; floats stay."""
+    if np.issubdtype(image.dtype, np.floating):
+        return image.astype(np.float32)
+    return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+
+
+def _from_unit(image: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Floats in [0, 1] to a dtype, rounded."""
+    if np.issubdtype(dtype, np.floating):
+        return image.astype(dtype)
+    return np.rint(image * np.float32(np.iinfo(dtype).max)).astype(dtype)
+
+
+def _make_backend(
+    card: Card, card_path: Path, device: str, threads: int | None, precision: str
+) -> Backend:
+    """The engine for a device; files are checked against the card before they are used."""
+    if device == "auto":
+        device = "cuda" if _has_cuda() else "cpu"
+    if device == "cpu":
+        check_file(card, card_path.parent, "onnx")
+        return OpenVINOBackend(card, card_path.parent, threads=threads, precision=precision)
+    return TorchBackend(card_path, device=device.removeprefix("torch-"), threads=threads)
+
+
+def _has_cuda() -> bool:
+    """Whether PyTorch is there and finds a GPU; PyTorch is imported only where a driver is."""
+    if shutil.which("nvidia-smi") is None or find_spec("torch") is None:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
