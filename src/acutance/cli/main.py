@@ -1,22 +1,42 @@
 """The command ``acutance``: one line for what went wrong, exit status 1, and no traceback."""
 
 import sys
+import warnings
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
+from rich.console import Console
 
+import acutance
+from acutance.cli.evaluate import evaluate
+from acutance.cli.export import export
+from acutance.cli.models import models
 from acutance.cli.train import train
+from acutance.cli.upscale import upscale
 from acutance.errors import UserError
 
-app = App(name="acutance", help="Single-image super-resolution.")
-app.command(train)
+app = App(
+    name="acutance",
+    help="Single-image super-resolution: upscale photos, measure, train.",
+    version=acutance.__version__,
+)
+for command in (upscale, models, evaluate, train, export):
+    app.command(command)
 
 
 def main() -> None:
     """Entry point of the console script. Exits 1 for a UserError, 2 for wrong usage."""
+    warnings.filterwarnings("ignore")  # libraries' notes to developers
     try:
-        app(exit_on_error=True)
+        app(exit_on_error=False, print_error=True, error_console=Console(stderr=True))
+    except CycloptsError:
+        sys.exit(2)
     except UserError as error:
         print(f"acutance: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("acutance: interrupted; nothing half-written is left", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
         sys.exit(1)
 
 

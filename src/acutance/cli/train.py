@@ -3,12 +3,19 @@
 import dataclasses
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from acutance.errors import UserError
+
+
+def need_torch() -> None:
+    """Raise UserError, saying how to get it, where PyTorch is missing."""
+    if find_spec("torch") is None or find_spec("safetensors") is None:
+        raise UserError("this needs PyTorch: pip install 'acutance[train]'")
 
 
 def train(
@@ -46,6 +53,7 @@ def train(
     threads
         CPU threads; all by default.
     """
+    need_torch()
     from acutance.recipes.catalogue import recipe as recipe_by_name
     from acutance.training.loop import Stopped
     from acutance.training.loop import train as run_training

@@ -1,0 +1,243 @@
+"""``acutance upscale``: photos in, larger photos out."""
+
+import glob
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from acutance.errors import UserError
+
+
+@dataclass
+class Outcome:
+    """What became of a batch."""
+
+    done: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+
+def upscale(
+    *inputs: str,
+    output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
+    scale: int | None = None,
+    model: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    output_format: Annotated[str | None, Parameter(name="--format")] = None,
+    quality: int | None = None,
+    memory: int | None = None,
+    tile: int | None = None,
+    pixel_limit: float = 500,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Annotated[bool, Parameter(negative=(), alias="-q")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> None:
+    """Upscale photos: writes photo_x4.png beside photo.jpg.
+
+    Parameters
+    ----------
+    inputs
+        Image files, folders or glob patterns.
+    output
+        A file for one image, or a folder; beside each image by default.
+    scale
+        2, 4 or 8; 4 by default.
+    model
+        Name of a shipped model or path of a model's card; `acutance models` lists them.
+    device
+        auto, cpu (OpenVINO), cuda, mps or torch-cpu (PyTorch).
+    threads
+        CPU threads; all by default.
+    output_format
+        png, jpg, webp, tiff or avif; png by default, or what --output says.
+    quality
+        1 to 100 for jpg, webp and avif; 90 by default.
+    memory
+        MiB for tiles; more is a little faster. 1024 by default.
+    tile
+        Input pixels on a side of a tile, instead of deriving it from --memory.
+    pixel_limit
+        Refuse images of more megapixels than this.
+    overwrite
+        Replace existing files.
+    quiet
+        No progress and no summary.
+    as_json
+        Print the summary as JSON.
+    """
+    from acutance.image.io import FORMATS
+    from acutance.inference.models import default_model
+    from acutance.inference.upscaler import DEFAULT_MEMORY, Upscaler
+
+    if not inputs:
+        raise UserError("no input: give an image, a folder or a glob pattern")
+    if scale is not None and scale < 1:
+        raise UserError(f"scale must be positive, not {scale}")
+    if output_format is not None and output_format not in FORMATS:
+        raise UserError(f"unknown format '{output_format}': choose one of {', '.join(FORMATS)}")
+    if quality is not None and not 1 <= quality <= 100:
+        raise UserError(f"quality must be 1 to 100, not {quality}")
+    outcome = Outcome()
+    sources = find_images(inputs, outcome)
+    if not sources and not outcome.failed:
+        raise UserError("nothing to do: every image found is already an upscaled one")
+    if output is not None and output.suffix and not output.is_dir() and len(sources) > 1:
+        raise UserError(f"{len(sources)} images cannot go into one file {output}: give a folder")
+    if sources:
+        name = model or default_model(scale or 4)
+        upscaler = Upscaler(
+            name, device=device, threads=threads, memory=memory or DEFAULT_MEMORY, tile=tile
+        )
+        if scale is not None and scale != upscaler.scale:
+            raise UserError(f"model '{name}' upscales by {upscaler.scale}, not by {scale}")
+        _upscale_all(
+            upscaler,
+            [(s, target_for(s, output, upscaler.scale, output_format)) for s in sources],
+            outcome,
+            quality=quality,
+            overwrite=overwrite,
+            pixel_limit=round(pixel_limit * 1e6),
+            show=not quiet and not as_json,
+        )
+    if as_json:
+        print(json.dumps({"done": outcome.done, "failed": outcome.failed}, indent=2))
+    for failure in outcome.failed:
+        print(f"acutance: {failure['error']}", file=sys.stderr)
+    if outcome.failed:
+        if len(sources) > 1 and not quiet:
+            names = ", ".join(f["source"] for f in outcome.failed)
+            print(f"{len(outcome.done)} done, {len(outcome.failed)} failed: {names}", file=sys.stderr)
+        sys.exit(1)
+
+
+def find_images(inputs: Sequence[str], outcome: Outcome) -> list[Path]:
+    """The files that the arguments name; what names nothing is noted as failed.
+
+    A folder stands for the images directly in it, without what an earlier call made of them.
+    """
+    from acutance.image.io import SUFFIXES
+
+    sources: dict[Path, None] = {}
+    for text in inputs:
+        path = Path(text)
+        found: list[Path]
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+            if not found:
+                outcome.failed.append({"source": text, "error": f"no images in folder {text}"})
+            found = [p for p in found if not _is_own_output(p)]
+        elif path.exists() or not glob.has_magic(text):
+            found = [path]
+        else:
+            found = [Path(p) for p in sorted(glob.glob(text, recursive=True)) if Path(p).is_file()]
+            if not found:
+                outcome.failed.append({"source": text, "error": f"no files match {text}"})
+        sources.update(dict.fromkeys(found))
+    return list(sources)
+
+
+def _is_own_output(path: Path) -> bool:
+    """Whether this is ``photo_x4.png`` beside a ``photo.*`` that it was made from."""
+    stem, mark, scale = path.stem.rpartition("_x")
+    if not mark or not scale.isdigit():
+        return False
+    return any(p.stem == stem for p in path.parent.iterdir())
+
+
+def target_for(source: Path, output: Path | None, scale: int, output_format: str | None) -> Path:
+    """Where an upscaled image goes: ``-o FILE``, ``-o FOLDER/`` or beside the source."""
+    from acutance.image.io import format_of
+
+    if output is not None and output.suffix and not output.is_dir():
+        if output_format is not None and format_of(output) != output_format:
+            raise UserError(f"--format {output_format} does not fit the name {output}")
+        return output
+    folder = source.parent if output is None else output
+    return folder / f"{source.stem}_x{scale}.{output_format or 'png'}"
+
+
+def _upscale_all(
+    upscaler: Any,
+    jobs: Sequence[tuple[Path, Path]],
+    outcome: Outcome,
+    *,
+    quality: int | None,
+    overwrite: bool,
+    pixel_limit: int,
+    show: bool,
+) -> None:
+    """One after the other; a failure is noted and the others go on."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    written: dict[Path, Path] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not show, transient=True) as bar:
+        for source, target in jobs:
+            task = bar.add_task(source.name, total=None)
+
+            def progress(done: int, total: int, task: Any = task) -> None:
+                bar.update(task, completed=done, total=total)
+
+            started = time.perf_counter()
+            try:
+                if target in written:
+                    raise UserError(
+                        f"{source} and {written[target]} would both become {target}: "
+                        "upscale them into different folders"
+                    )
+                summary = upscaler.upscale_file(
+                    source,
+                    target,
+                    quality=quality,
+                    overwrite=overwrite,
+                    pixel_limit=pixel_limit,
+                    progress=progress,
+                )
+                written[target] = source
+            except UserError as error:
+                outcome.failed.append({"source": str(source), "error": str(error)})
+                continue
+            finally:
+                bar.remove_task(task)
+            seconds = time.perf_counter() - started
+            report = {
+                "source": str(summary.source),
+                "target": str(summary.target),
+                "size": list(summary.size),
+                "upscaled": list(summary.upscaled),
+                "model": summary.model,
+                "engine": summary.engine,
+                "seconds": round(seconds, 2),
+                "peak_memory_mib": round(peak_memory_mib()),
+                "notes": list(summary.notes),
+            }
+            outcome.done.append(report)
+            if show:
+                print(_line(report))
+
+
+def _line(report: dict[str, Any]) -> str:
+    """The one-line summary of a picture."""
+    (width, height), (wide, high) = report["size"], report["upscaled"]
+    notes = f" ({', '.join(report['notes'])})" if report["notes"] else ""
+    return (
+        f"{report['target']}: {width} x {height} -> {wide} x {high}{notes}, {report['model']}, "
+        f"{report['engine']}, {report['seconds']:.1f} s, peak {report['peak_memory_mib']} MiB"
+    )
+
+
+def peak_memory_mib() -> float:
+    """The process's peak resident memory so far, MiB; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
