@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import correlate
 
 from acutance.image.colour import bt601_studio_luma
-from acutance.image.filters import filter_symmetric, log_kernel
+from acutance.image.filters import log_kernel
 from acutance.losses.composite import CompositeLoss
 from acutance.losses.hfenn import HFENN
 from acutance.losses.pixel import l1, mse
@@ -30,7 +31,7 @@ def test_hfenn_is_its_formula() -> None:
     values = []
     for image in (sr - hr).double().permute(0, 2, 3, 1).numpy():
         error = bt601_studio_luma(image) - 16 / 255  # the offset cancels in a difference
-        values.append(filter_symmetric(error, log_kernel())[7:-7, 7:-7] ** 2 / 1e-4)
+        values.append(correlate(error, log_kernel())[7:-7, 7:-7] ** 2 / 1e-4)
     assert HFENN()(sr, hr).item() == pytest.approx(float(np.mean(values)), rel=1e-5)
 
 

@@ -8,7 +8,6 @@ dictionary learning", IEEE TMI 2011.
 import numpy as np
 from numpy.typing import NDArray
 
-
 HFENN_CONSTANT = 1e-4
 """Divisor of the mean squared LoG error: the unit of HFENN, as loss and as metric."""
 
@@ -57,29 +56,65 @@ def log_factors(
 
 
 def log_filter(image_HW: NDArray[np.floating]) -> NDArray[np.float64]:
-    """``filter_symmetric(image, log_kernel())`` by the three separable parts: ten times faster."""
+    """Correlate with ``log_kernel()``; edges mirrored with the edge pixel repeated.
+
+    The same as MATLAB's ``imfilter(image, fspecial('log', 15, 1.5), 'symmetric')``, by the three
+    separable parts.
+
+    Args:
+        image_HW: floats of any range.
+
+    Returns:
+        ``(H, W)`` float64.
+    """
     columns, rows = log_factors()
-    size = columns.shape[1]
-    padded = np.pad(image_HW.astype(np.float64), size // 2, mode="symmetric")
-    height, width = image_HW.shape
-    result = np.zeros((height, width))
+    padded = np.pad(image_HW.astype(np.float64), columns.shape[1] // 2, mode="symmetric")
+    result = np.zeros(image_HW.shape)
     for column, row in zip(columns, rows, strict=True):
-        part = sum(tap * padded[i : i + height] for i, tap in enumerate(column))
-        result += sum(tap * part[:, i : i + width] for i, tap in enumerate(row))
+        result += correlate_separable(padded, column, row)
     return result
 
 
-def filter_symmetric(
-    image_HW: NDArray[np.floating], kernel: NDArray[np.floating]
-) -> NDArray[np.floating]:
-    """Correlate with an odd-sized square kernel; edges mirrored with the edge pixel repeated.
+_BLOCK = 64  # output rows a product: keeps the matrices dense and in the cache
 
-    The same as MATLAB's ``imfilter(image, kernel, 'symmetric')``.
+
+def band_matrix(taps: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """The ``(size - taps + 1, size)`` matrix that correlates with ``taps`` where they fit.
+
+    Raises ValueError when they fit nowhere.
+    """
+    rows = size - len(taps) + 1
+    if rows < 1:
+        raise ValueError(f"the filter needs at least {len(taps)} pixels, not {size}")
+    band = np.zeros((rows, size))
+    for offset, tap in enumerate(taps):
+        band[np.arange(rows), np.arange(rows) + offset] = tap
+    return band
+
+
+def correlate_separable(
+    images: NDArray[np.float64], column: NDArray[np.float64], row: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Correlate with the kernel ``outer(column, row)`` where it fits.
+
+    Args:
+        images: ``(..., H, W)``.
+        column: taps down the image.
+        row: taps across the image.
 
     Returns:
-        An array of the image's shape and dtype.
+        ``(..., H - len(column) + 1, W - len(row) + 1)``.
     """
-    radius = kernel.shape[0] // 2
-    padded = np.pad(image_HW, radius, mode="symmetric")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
-    return np.einsum("hwij,ij->hw", windows, kernel.astype(image_HW.dtype))
+    return _correlate_rows(_correlate_rows(images, column).swapaxes(-1, -2), row).swapaxes(-1, -2)
+
+
+def _correlate_rows(images: NDArray[np.float64], taps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Along the last axis but one, as products with a banded matrix: faster than tap by tap."""
+    rows, reach = images.shape[-2] - len(taps) + 1, len(taps) - 1
+    band = band_matrix(taps, min(rows, _BLOCK) + reach)
+    out = np.empty((*images.shape[:-2], rows, images.shape[-1]))
+    for start in range(0, rows, _BLOCK):
+        count = min(_BLOCK, rows - start)
+        block = images[..., start : start + count + reach, :]
+        np.matmul(band[:count, : count + reach], block, out=out[..., start : start + count, :])
+    return out

@@ -6,11 +6,10 @@ The metric HFENI is its inverse; both constants are explained in docs/protocol.m
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from acutance.image.colour import BT601_STUDIO_WEIGHTS
-from acutance.image.filters import HFENN_CONSTANT, log_factors
+from acutance.image.filters import HFENN_CONSTANT, band_matrix, log_factors
 
 
 class HFENN(nn.Module):
@@ -34,32 +33,22 @@ class HFENN(nn.Module):
         """Both ``(N, 3, H, W)`` in [0, 1], at least ``size`` pixels on each axis; a scalar."""
         with torch.autocast(sr_NCHW.device.type, enabled=False):
             error_NHW = ((sr_NCHW - hr_NCHW).float() * self.luma).sum(dim=1)
-            left, right = self._matrices(*error_NHW.shape[1:], error_NHW.device)
-            parts, height, width = len(self._rows), left.shape[0], error_NHW.shape[2]
+            _, height, width = error_NHW.shape
+            left, right = self._matrices(height, width, error_NHW.device)
+            parts = len(self._rows)
             filtered = (error_NHW @ right).unflatten(2, (parts, -1)).transpose(1, 2)
-            edges_NHW = left @ filtered.flatten(1, 2)
-            assert edges_NHW.shape[1:] == (height, width - len(self._rows[0]) + 1)
+            edges_NHW: Tensor = left @ filtered.flatten(1, 2)
+            assert edges_NHW.shape[2] == width - len(self._rows[0]) + 1
             return edges_NHW.square().mean() / HFENN_CONSTANT
 
     def _matrices(self, height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """``(H', parts*H)`` and ``(W, parts*W')``: the filters of each axis, side by side."""
         key = (height, width, device)
         if key not in self._bands:
-            left = np.concatenate([_band(taps, height) for taps in self._columns], axis=1)
-            right = np.concatenate([_band(taps, width) for taps in self._rows]).T
+            left = np.concatenate([band_matrix(taps, height) for taps in self._columns], axis=1)
+            right = np.concatenate([band_matrix(taps, width) for taps in self._rows]).T
             self._bands[key] = (
                 torch.from_numpy(left).float().to(device),
                 torch.from_numpy(np.ascontiguousarray(right)).float().to(device),
             )
         return self._bands[key]
-
-
-def _band(taps: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """The ``(size - taps + 1, size)`` matrix that correlates with ``taps`` where they fit."""
-    rows = size - len(taps) + 1
-    if rows < 1:
-        raise ValueError(f"patches need at least {len(taps)} pixels, not {size}")
-    band = np.zeros((rows, size))
-    for offset, tap in enumerate(taps):
-        band[np.arange(rows), np.arange(rows) + offset] = tap
-    return band

@@ -96,7 +96,9 @@ def measure(
         UserError: sizes differ, or nothing is left after the cut.
     """
     if sr.shape != hr.shape:
-        raise UserError(f"sizes differ: {sr.shape[1]} x {sr.shape[0]} for {hr.shape[1]} x {hr.shape[0]}")
+        raise UserError(
+            f"the output is {sr.shape[1]} x {sr.shape[0]}, not {hr.shape[1]} x {hr.shape[0]}"
+        )
     cut = protocol.cut(scale)
     if min(hr.shape[:2]) - 2 * cut < SIZE:
         raise UserError(

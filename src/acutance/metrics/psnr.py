@@ -4,9 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def psnr(
-    first: NDArray[np.floating], second: NDArray[np.floating], *, peak: float = 1.0
-) -> float:
+def psnr(first: NDArray[np.floating], second: NDArray[np.floating], *, peak: float = 1.0) -> float:
     """``10 log10(peak^2 / mean((a - b)^2))`` in dB; infinity for equal images.
 
     Args:
