@@ -34,11 +34,13 @@ def evaluate(
     scale
         Upscaling factor.
     model
-        Model to measure: a name, a card's path, or none; base-xSCALE by default.
+        Model to measure: a name, a card's path, or none; base-xSCALE by default, and none with
+        --images.
     protocol
         poster2017 or standard; docs/protocol.md explains them.
     images
-        Measure the pictures in this folder, made by any program, instead of a model's.
+        Measure the pictures in this folder too: made by any program, named as the ground truth or
+        as NAME_x4, in sub-folders as the sets or all together.
     sets
         Names of the sets to use, separated by commas; all by default.
     output_format
@@ -61,25 +63,29 @@ def evaluate(
 
     from acutance.data.benchmarks import find_benchmarks
     from acutance.evaluation import table
-    from acutance.evaluation.run import Row, bicubic, lanczos, run, run_on_pictures
+    from acutance.evaluation.run import Row, Upscale, bicubic, lanczos, run, run_on_pictures
     from acutance.image.io import atomic
     from acutance.metrics.protocol import protocol as protocol_by_name
 
-    if scale < 1:
-        raise UserError(f"scale must be positive, not {scale}")
+    if scale < 2:
+        raise UserError(f"scale must be at least 2, not {scale}")
     for path in (output, rows):
         if path is not None and path.exists() and not overwrite:
             raise UserError(f"{path} exists: give --overwrite to replace it")
     rules = protocol_by_name(protocol)
     pictures = find_benchmarks(data, sets.split(",") if sets else None)
-    methods = {"bicubic": bicubic(scale), "Lanczos": lanczos(scale)}
-    name = model or (f"base-x{scale}" if images is None else "none")
-    if name != "none":
+    methods: dict[str, Upscale] = {"bicubic": bicubic(scale), "Lanczos": lanczos(scale)}
+    if model is None:
+        model = "none" if images is not None else _default_model(scale)
+    if model != "none":
         from acutance.inference.upscaler import Upscaler
 
-        upscaler = Upscaler(name, device=device, threads=threads)
+        upscaler = Upscaler(model, device=device, threads=threads)
         if upscaler.scale != scale:
-            raise UserError(f"{name} upscales by {upscaler.scale}, not by {scale}: give --scale")
+            raise UserError(
+                f"{model} upscales by {upscaler.scale}, not by {scale}: "
+                f"give --scale {upscaler.scale}, or another model"
+            )
         methods = {f"Acutance {upscaler.card.name}": upscaler.upscale_float, **methods}
     console = Console(stderr=True)
     found: list[Row] = []
@@ -91,10 +97,21 @@ def evaluate(
     lines = table.summarise(found)
     lines += table.published(scale, rules, lines)
     write = {"md": table.to_markdown, "csv": table.to_csv, "json": table.to_json}[output_format]
+    per_image = table.rows_to_csv(found, scale=scale, protocol=rules)
     text = write(lines, scale=scale, protocol=rules)
-    for path, content in ((output, text), (rows, table.rows_to_csv(found))):
+    for path, content in ((output, text), (rows, per_image)):
         if path is not None:
             with atomic(path, overwrite=overwrite) as partial:
                 partial.write_text(content, encoding="utf-8")
     if output is None:
         sys.stdout.write(text)
+
+
+def _default_model(scale: int) -> str:
+    """The shipped model for a scale."""
+    from acutance.inference.models import default_model
+
+    try:
+        return default_model(scale)
+    except UserError as error:
+        raise UserError(f"{error}; --model none measures bicubic and Lanczos alone") from error

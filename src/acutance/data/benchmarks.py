@@ -1,6 +1,6 @@
 """Benchmark pictures: ground truth from folders, low resolution by the package's own bicubic."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acutance.errors import UserError
-from acutance.image.io import SUFFIXES, read_rgb
+from acutance.image.io import SUFFIXES, open_picture, read_rgb
 from acutance.image.resize import resize
+
+CUSTOMARY_SETS = {"Set5": 5, "Set14": 14, "BSDS100": 100}
+"""The sets of the published tables in their order, and how many pictures each holds."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,19 @@ class BenchmarkImage:
         """File name without the suffix."""
         return self.path.stem
 
-    def load(self, scale: int, *, round_lr: bool) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """The pair at a scale.
+    def size(self, scale: int) -> tuple[int, int]:
+        """Height and width of the ground truth cropped to a multiple of the scale.
 
-        The ground truth is cropped to a multiple of the scale; gray counts as R = G = B.
+        Raises:
+            UserError: unreadable.
+        """
+        image = open_picture(self.path).image
+        return image.height // scale * scale, image.width // scale * scale
+
+    def load(self, scale: int, *, round_lr: bool) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """The pair at a scale: ground truth cropped to a multiple of it, and its reduction.
+
+        The LR is the antialiased bicubic of the HR; a gray picture counts as R = G = B.
 
         Args:
             scale: upscaling factor.
@@ -43,7 +55,10 @@ class BenchmarkImage:
         picture = np.rint(read_rgb(self.path) * 255)
         height, width = picture.shape[0] // scale, picture.shape[1] // scale
         if min(height, width) < 2:
-            raise UserError(f"{self.path} is too small for x{scale}")
+            raise UserError(
+                f"{self.path} is too small for x{scale}: at least {2 * scale} pixels a side; "
+                "leave it out"
+            )
         hr = picture[: height * scale, : width * scale].astype(np.float64)
         lr = resize(hr, height, width)
         if round_lr:
@@ -52,39 +67,37 @@ class BenchmarkImage:
 
 
 def find_benchmarks(data: Path, sets: Sequence[str] | None = None) -> list[BenchmarkImage]:
-    """Every picture of a folder of sets, or of one flat folder, which is a set by itself.
+    """Every picture of a folder whose sub-folders are sets, or which is a set by itself.
+
+    Pictures that lie beside the sub-folders are one more set, named as the folder.
 
     Args:
-        data: its sub-folders are the sets; a folder of pictures is one set.
-        sets: names of the sets to use, in this order; all by default.
+        data: the folder.
+        sets: names of the sets to use, in this order; by default all, the customary ones first.
 
     Raises:
         UserError: no such folder, no pictures, or an unknown set.
     """
     if not data.is_dir():
         raise UserError(f"no such folder: {data}; give a folder of pictures, or of sets of them")
-    folders = {f.name: f for f in _in_order(p for p in data.iterdir() if p.is_dir()) if _images(f)}
-    if not folders and _images(data):
-        folders = {data.resolve().name: data}
-    if not folders:
+    folders = {data.resolve().name: data}
+    folders |= {p.name: p for p in data.iterdir() if p.is_dir() and not p.name.startswith(".")}
+    found = {name: images for name, folder in folders.items() if (images := images_in(folder))}
+    if not found:
         raise UserError(f"no pictures in {data}: expected files such as .png, or folders of them")
-    if sets:
-        unknown = [name for name in sets if name not in folders]
-        if unknown:
-            raise UserError(
-                f"no set named {', '.join(unknown)} in {data}: there are {', '.join(folders)}"
-            )
-        folders = {name: folders[name] for name in sets}
-    return [BenchmarkImage(name, path) for name, f in folders.items() for path in _images(f)]
+    customary = list(CUSTOMARY_SETS)
+    rank = {name: customary.index(name) for name in found if name in customary}
+    chosen = sets or sorted(found, key=lambda name: (rank.get(name, len(rank)), name))
+    unknown = [name for name in chosen if name not in found]
+    if unknown:
+        raise UserError(f"no set {', '.join(unknown)} in {data}: there are {', '.join(found)}")
+    return [BenchmarkImage(name, path) for name in chosen for path in found[name]]
 
 
-def _in_order(folders: Iterator[Path]) -> list[Path]:
-    """The customary sets first, in the order of the papers."""
-    customary = ["Set5", "Set14", "BSDS100"]
+def images_in(folder: Path) -> list[Path]:
+    """A folder's image files by name; hidden ones are not pictures."""
     return sorted(
-        folders, key=lambda f: (customary.index(f.name) if f.name in customary else 9, f.name)
+        p
+        for p in folder.iterdir()
+        if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith(".")
     )
-
-
-def _images(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())

@@ -1,4 +1,4 @@
-"""Measure an upscaler on benchmark pictures: one row a picture."""
+"""Measure upscalers, or pictures that other programs made: one row a picture."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from acutance.data.benchmarks import BenchmarkImage
+from acutance.data.benchmarks import BenchmarkImage, images_in
 from acutance.errors import UserError
-from acutance.image.io import SUFFIXES, read_rgb
-from acutance.image.resize import resize
+from acutance.image.io import open_picture, read_rgb
+from acutance.image.resize import CUBIC, LANCZOS3, Kernel, resize
 from acutance.metrics.protocol import Protocol, Score, measure
 
 Upscale = Callable[[NDArray[np.float32]], NDArray[np.floating]]
-"""LR ``(h, w, 3)`` floats to ``(s*h, s*w, 3)`` floats in [0, 1]."""
+"""LR ``(h, w, 3)`` floats to ``(s*h, s*w, 3)`` floats, both about [0, 1] and not rounded."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,19 @@ class Row:
 
 def bicubic(scale: int) -> Upscale:
     """MATLAB's bicubic, the field's baseline."""
-    return lambda lr: resize(lr.astype(np.float64), lr.shape[0] * scale, lr.shape[1] * scale)
+    return _interpolation(scale, CUBIC)
 
 
 def lanczos(scale: int) -> Upscale:
-    """Lanczos with three lobes, by libvips: what image editors use."""
+    """Lanczos with three lobes, the best that image editors offer, as MATLAB's ``imresize``."""
+    # Not by libvips: its resize enlarges by bicubic when asked for Lanczos.
+    return _interpolation(scale, LANCZOS3)
 
-    def upscale(lr: NDArray[np.float32]) -> NDArray[np.float32]:
-        import pyvips
 
-        image = pyvips.Image.new_from_array(np.ascontiguousarray(lr, dtype=np.float32))
-        array = image.resize(scale, kernel="lanczos3").numpy()
-        return np.asarray(array, dtype=np.float32)
+def _interpolation(scale: int, kernel: Kernel) -> Upscale:
+    def upscale(lr: NDArray[np.float32]) -> NDArray[np.floating]:
+        height, width = lr.shape[:2]
+        return resize(lr.astype(np.float64), height * scale, width * scale, kernel=kernel)
 
     return upscale
 
@@ -53,15 +54,15 @@ def run(
     scale: int,
     protocol: Protocol,
 ) -> Iterator[Row]:
-    """Rows as they are measured, picture by picture, every method on the same input."""
+    """Rows as they are measured, picture by picture, every method on the same input.
+
+    Raises:
+        UserError: a picture is unreadable or too small; the message names it.
+    """
     for image in images:
         lr, hr = image.load(scale, round_lr=protocol.round_lr)
         for method, upscale in methods.items():
-            try:
-                score = measure(upscale(lr), hr, scale=scale, protocol=protocol)
-            except UserError as error:
-                raise UserError(f"{image.path}: {error}") from error
-            yield Row(method, image.set_name, image.name, score)
+            yield _row(method, image, upscale(lr), hr, scale=scale, protocol=protocol)
 
 
 def run_on_pictures(
@@ -71,43 +72,99 @@ def run_on_pictures(
 
     A file belongs to ``baby`` when its name is ``baby`` alone or with an addition such as
     ``baby_x4``, ``babyx4``, ``baby-SR`` or ``baby_SRF_4_HR``; it lies in a sub-folder named as the
-    set, or in the folder itself.
+    set, or in the folder itself. It is as large as the ground truth cropped to a multiple of the
+    scale.
 
     Raises:
-        UserError: the folder is missing, or pictures are missing, ambiguous or of the wrong size.
+        UserError: the folder is missing, or pictures are missing, ambiguous or of the wrong size;
+            all of them are named in one message, before anything is measured.
+    """
+    matched = match_pictures(folder, images)
+    wrong = []
+    for image, path in matched.items():
+        expected = image.size(scale)
+        made = open_picture(path).image
+        if (made.height, made.width) != expected:
+            wrong.append(
+                f"{path.name} is {made.width} x {made.height}, not {expected[1]} x {expected[0]}"
+            )
+    if wrong:
+        raise UserError(
+            f"{folder} holds pictures of the wrong size for x{scale}: {_listed(wrong)}; make them "
+            "from the ground truth cropped to a multiple of the scale and reduced by it"
+        )
+    method = f"pictures in {folder.resolve().name}"  # cannot be taken for a method of ours
+    for image, path in matched.items():
+        _, hr = image.load(scale, round_lr=protocol.round_lr)
+        yield _row(method, image, read_rgb(path), hr, scale=scale, protocol=protocol)
+
+
+def match_pictures(folder: Path, images: Sequence[BenchmarkImage]) -> dict[BenchmarkImage, Path]:
+    """The one file of ``folder`` that belongs to each benchmark picture.
+
+    Raises:
+        UserError: no such folder; pictures without a file, or with several.
     """
     if not folder.is_dir():
-        raise UserError(f"no such folder: {folder}")
-    matched = {image: _match(folder, image) for image in images}
-    missing = [i.name for i, path in matched.items() if path is None]
+        raise UserError(f"no such folder: {folder}; give the folder of upscaled pictures")
+    matched: dict[BenchmarkImage, Path] = {}
+    missing, several = [], []
+    for set_name in dict.fromkeys(image.set_name for image in images):
+        own = [image for image in images if image.set_name == set_name]
+        found: dict[str, list[Path]] = {}
+        for place in (folder, folder / set_name):  # the set's own folder has the last word
+            if place.is_dir():
+                found |= _by_name(images_in(place), [image.name for image in own])
+        for image in own:
+            paths = found.get(image.name, [])
+            if len(paths) == 1:
+                matched[image] = paths[0]
+            elif paths:
+                several.append(f"{image.name} ({', '.join(path.name for path in paths)})")
+            else:
+                missing.append(f"{set_name}/{image.name}")
+    if several:
+        raise UserError(f"{folder} has several pictures for {_listed(several)}; keep one of each")
     if missing:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise UserError(
-            f"{folder} has no picture for {', '.join(missing[:5])}{more}: name them as the ground "
-            "truth, or as NAME_x4; --sets leaves sets out"
+            f"{folder} has no picture for {_listed(missing)}: name them as the ground truth, or "
+            "NAME_x4; --sets leaves sets out"
         )
-    for image, path in matched.items():
-        assert path is not None
-        _, hr = image.load(scale, round_lr=protocol.round_lr)
-        try:
-            score = measure(read_rgb(path), hr, scale=scale, protocol=protocol)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from error
-        yield Row(folder.resolve().name, image.set_name, image.name, score)
+    return matched
 
 
-def _match(folder: Path, image: BenchmarkImage) -> Path | None:
-    """The one file of ``folder`` that belongs to a benchmark picture."""
-    pattern = re.compile(rf"{re.escape(image.name)}([_-].*|x\d+.*)?", re.IGNORECASE)
-    for place in (folder / image.set_name, folder):
-        if not place.is_dir():
-            continue
-        files = [p for p in sorted(place.iterdir()) if p.suffix.lower() in SUFFIXES]
-        exact = [p for p in files if p.stem == image.name]
-        found = exact or [p for p in files if pattern.fullmatch(p.stem)]
-        if len(found) > 1:
-            names = ", ".join(p.name for p in found)
-            raise UserError(f"several pictures for {image.name} in {place}: {names}; keep one")
-        if found:
-            return found[0]
-    return None
+def _by_name(files: Sequence[Path], names: Sequence[str]) -> dict[str, list[Path]]:
+    """Files by the ground truth whose name they extend; an exact name rules the others out."""
+    found: dict[str, list[Path]] = {}
+    patterns = {
+        name: re.compile(rf"{re.escape(name)}([-_. ].*|x\d+.*)?", re.IGNORECASE) for name in names
+    }
+    for path in files:
+        owners = [name for name in names if patterns[name].fullmatch(path.stem)]
+        if owners:  # "bird_2_x4" belongs to "bird_2", not to "bird"
+            found.setdefault(max(owners, key=len), []).append(path)
+    for name, paths in found.items():
+        found[name] = [path for path in paths if path.stem == name] or paths
+    return found
+
+
+def _row(
+    method: str,
+    image: BenchmarkImage,
+    sr: NDArray[np.floating],
+    hr: NDArray[np.uint8],
+    *,
+    scale: int,
+    protocol: Protocol,
+) -> Row:
+    try:
+        score = measure(sr, hr, scale=scale, protocol=protocol)
+    except UserError as error:
+        raise UserError(f"{image.path}: {error}; leave it out") from error
+    return Row(method, image.set_name, image.name, score)
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    """The first few, and how many more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -9,11 +9,9 @@ from importlib.resources import files
 
 import numpy as np
 
+from acutance.data.benchmarks import CUSTOMARY_SETS
 from acutance.evaluation.run import Row
 from acutance.metrics.protocol import Protocol
-
-CUSTOMARY = {"Set5": 5, "Set14": 14, "BSDS100": 100}
-"""The sets, and their sizes, whose joint mean the published rows give."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,8 @@ class Line:
     """Mean over the pictures, dB."""
     ssim: float
     """Mean over the pictures."""
-    hfeni: float
-    """Mean of the pictures' inverses, as in the 2017 table."""
+    hfeni: float | None
+    """Mean of the pictures' inverses, as in the 2017 table. None where not published."""
     pooled_hfeni: float | None
     """``1 / mean(HFENN)``: not ruled by the smoothest pictures. None where not published."""
     median_hfeni: float | None
@@ -56,7 +54,8 @@ def published(scale: int, protocol: Protocol, lines: Sequence[Line]) -> list[Lin
     The rows of the 2017 poster belong to ``poster2017``, those of later papers to ``standard``.
     """
     counts = {line.set_name: line.images for line in lines}
-    if {k: counts.get(k) for k in CUSTOMARY} != CUSTOMARY:
+    counts.pop("all", None)
+    if counts != CUSTOMARY_SETS:
         return []
     text = (files("acutance.evaluation") / "published.csv").read_text(encoding="utf-8")
     entries = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
@@ -64,10 +63,10 @@ def published(scale: int, protocol: Protocol, lines: Sequence[Line]) -> list[Lin
         Line(
             method=f"{entry['method']} ({entry['source']})",
             set_name="all",
-            images=sum(CUSTOMARY.values()),
+            images=sum(CUSTOMARY_SETS.values()),
             psnr=float(entry["psnr"]),
             ssim=float(entry["ssim"]),
-            hfeni=float(entry["hfeni"]) if entry["hfeni"] else float("nan"),
+            hfeni=float(entry["hfeni"]) if entry["hfeni"] else None,
             pooled_hfeni=None,
             median_hfeni=None,
             published=True,
@@ -93,15 +92,15 @@ def to_markdown(lines: Sequence[Line], *, scale: int, protocol: Protocol) -> str
         ]
         for line in lines
     ]
-    widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     rule = ["-" * w if i < 2 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
-    text = [
-        "| " + " | ".join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in cells) + " |"
-        for cells in (
-            list(enumerate(zip(row, widths, strict=True))) for row in [head, rule, *body]
-        )
-    ]
-    foot = f"x{scale}, luma. Protocol {protocol.summary}."
+    text = []
+    for row in (head, rule, *body):
+        names = [cell.ljust(w) for cell, w in zip(row[:2], widths[:2], strict=True)]
+        numbers = [cell.rjust(w) for cell, w in zip(row[2:], widths[2:], strict=True)]
+        text.append(f"| {' | '.join(names + numbers)} |")
+    foot = f"x{scale}, luma, means over pictures; pooled HFENI is 1 / mean(HFENN). "
+    foot += f"Protocol {protocol.summary}."
     if any(line.published for line in lines):
         foot += " Rows in italics are published figures, not measured here."
     return "\n".join(text) + f"\n\n{foot}\n"
@@ -118,11 +117,13 @@ def to_json(lines: Sequence[Line], *, scale: int, protocol: Protocol) -> str:
     return json.dumps({"scale": scale, "protocol": protocol.name, "lines": values}, indent=2) + "\n"
 
 
-def rows_to_csv(rows: Sequence[Row]) -> str:
+def rows_to_csv(rows: Sequence[Row], *, scale: int, protocol: Protocol) -> str:
     """Every picture's figures."""
     return _csv(
         [
             {
+                "scale": scale,
+                "protocol": protocol.name,
                 "method": row.method,
                 "set": row.set_name,
                 "image": row.image,
@@ -152,11 +153,11 @@ def _line(method: str, set_name: str, rows: Sequence[Row]) -> Line:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None or np.isnan(value) else f"{value:.4f}"
+    return "" if value is None else f"{value:.4f}"
 
 
 def _plain(value: object) -> object:
-    """JSON knows neither NaN nor infinity."""
+    """JSON knows no infinity, which is what equal pictures give."""
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 

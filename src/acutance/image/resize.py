@@ -1,7 +1,7 @@
 """MATLAB-compatible bicubic resizing: a = -0.5, antialiased when shrinking, symmetric edges.
 
-This is the one bicubic of the package: the training pairs, the benchmarks, the ``Bicubic(x)`` branch
-of every network and of every exported graph take their weights from here.
+This is the one bicubic of the package: the training pairs, the benchmarks, the ``Bicubic(x)``
+branch of every network and of every exported graph take their weights from here.
 
 Source: Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 1981
 (a = -0.5); MATLAB's ``imresize`` for the antialiasing (the kernel is stretched by the reduction)
@@ -9,6 +9,8 @@ and the edges (indices mirrored with the edge pixel repeated).
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +25,26 @@ def cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(x <= 1, inner, np.where(x < 2, outer, 0.0))
 
 
-def bicubic_taps(
-    n_in: int, n_out: int, *, antialias: bool = True
+def lanczos3(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``sinc(x) sinc(x / 3)``, with ``sinc(x) = sin(pi x) / (pi x)``; zero outside [-3, 3]."""
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """An interpolation kernel of ``imresize``."""
+
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    width: int
+    """Length of the interval outside which the function is zero."""
+
+
+CUBIC = Kernel(cubic, 4)
+LANCZOS3 = Kernel(lanczos3, 6)
+
+
+def resize_taps(
+    n_in: int, n_out: int, *, antialias: bool = True, kernel: Kernel = CUBIC
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Which input samples make each output sample along one axis, and with which weights.
 
@@ -32,6 +52,7 @@ def bicubic_taps(
         n_in: input samples, at least 1.
         n_out: output samples, at least 1.
         antialias: stretch the kernel when ``n_out < n_in``, as ``imresize`` does by default.
+        kernel: ``CUBIC`` or ``LANCZOS3``.
 
     Returns:
         Indices and weights, both ``(n_out, taps)``; each row of weights sums to 1.
@@ -40,13 +61,13 @@ def bicubic_taps(
         raise ValueError(f"sizes must be positive, not {n_in} -> {n_out}")
     scale = n_out / n_in
     stretch = scale if antialias and scale < 1 else 1.0
-    width = 4 / stretch
+    width = kernel.width / stretch
     # Output centre i lies at (i + 0.5) / scale - 0.5 of the input.
     centre = (np.arange(n_out) + 0.5) / scale - 0.5
     first = np.floor(centre - width / 2).astype(np.intp) + 1
     taps = math.ceil(width) + 1
     index = first[:, None] + np.arange(taps)[None, :]
-    weight = stretch * cubic(stretch * (centre[:, None] - index))
+    weight = stretch * kernel.function(stretch * (centre[:, None] - index))
     weight /= weight.sum(axis=1, keepdims=True)
     # Mirror with the edge repeated: ..., 1, 0 | 0, 1, ..., n-1 | n-1, n-2, ...
     index = np.mod(index, 2 * n_in)
@@ -56,7 +77,7 @@ def bicubic_taps(
 
 def bicubic_matrix(n_in: int, n_out: int, *, antialias: bool = True) -> NDArray[np.float64]:
     """The resize of one axis as a matrix ``(n_out, n_in)``: ``out = matrix @ samples``."""
-    index, weight = bicubic_taps(n_in, n_out, antialias=antialias)
+    index, weight = resize_taps(n_in, n_out, antialias=antialias)
     matrix = np.zeros((n_out, n_in))
     np.add.at(matrix, (np.arange(n_out)[:, None], index), weight)
     return matrix
@@ -66,15 +87,15 @@ _BLOCK = 256  # output samples a block: bounds the matrix, and makes it dense
 
 
 def _resize_axis0(
-    image: NDArray[np.floating], n_out: int, *, antialias: bool
+    image: NDArray[np.floating], n_out: int, *, antialias: bool, kernel: Kernel
 ) -> NDArray[np.floating]:
-    """Resize the first axis. Blocks of rows as small dense products: fast, and bounded in memory."""
+    """Resize the first axis, as small dense products a block of rows: fast, bounded in memory."""
     n_in = image.shape[0]
     if n_in == n_out:
         return image
     flat = image.reshape(n_in, -1)
     out = np.empty((n_out, flat.shape[1]), dtype=image.dtype)
-    index, weight = bicubic_taps(n_in, n_out, antialias=antialias)
+    index, weight = resize_taps(n_in, n_out, antialias=antialias, kernel=kernel)
     for start in range(0, n_out, _BLOCK):
         rows = slice(start, min(start + _BLOCK, n_out))
         low, high = int(index[rows].min()), int(index[rows].max()) + 1
@@ -85,7 +106,12 @@ def _resize_axis0(
 
 
 def resize(
-    image: NDArray[np.floating], height: int, width: int, *, antialias: bool = True
+    image: NDArray[np.floating],
+    height: int,
+    width: int,
+    *,
+    antialias: bool = True,
+    kernel: Kernel = CUBIC,
 ) -> NDArray[np.floating]:
     """Resize as MATLAB's ``imresize(image, [height width])`` does. Not clipped, not rounded.
 
@@ -94,6 +120,7 @@ def resize(
         height: output rows.
         width: output columns.
         antialias: low-pass before shrinking.
+        kernel: ``CUBIC``, or ``LANCZOS3`` for comparisons.
 
     Returns:
         ``(height, width[, C])`` of the same dtype.
@@ -105,12 +132,13 @@ def resize(
     """
     if not np.issubdtype(image.dtype, np.floating):
         raise TypeError(f"resize takes floats, not {image.dtype}")
+    sizes = {0: height, 1: width}
     # The axis that shrinks most goes first, as in imresize: less work, the same result.
-    if height / image.shape[0] <= width / image.shape[1]:
-        image = _resize_axis0(image, height, antialias=antialias)
-        return _resize_axis0(image.swapaxes(0, 1), width, antialias=antialias).swapaxes(0, 1)
-    image = _resize_axis0(image.swapaxes(0, 1), width, antialias=antialias).swapaxes(0, 1)
-    return _resize_axis0(image, height, antialias=antialias)
+    for axis in sorted(sizes, key=lambda axis: sizes[axis] / image.shape[axis]):
+        moved = image.swapaxes(0, axis)
+        moved = _resize_axis0(moved, sizes[axis], antialias=antialias, kernel=kernel)
+        image = moved.swapaxes(0, axis)
+    return image
 
 
 def upscale_phases(scale: int) -> NDArray[np.float64]:
@@ -134,4 +162,5 @@ def upscale_kernel(scale: int) -> NDArray[np.float64]:
         column phase ``q``.
     """
     phases = upscale_phases(scale)
-    return np.einsum("pi,qj->pqij", phases, phases).reshape(scale * scale, 5, 5)
+    filters = phases[:, None, :, None] * phases[None, :, None, :]
+    return filters.reshape(scale * scale, 5, 5)
