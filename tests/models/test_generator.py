@@ -8,7 +8,8 @@ from acutance.errors import UserError
 from acutance.image.resize import resize
 from acutance.models.catalogue import SIZES, build, generator_config
 from acutance.models.cost import macs_per_lr_pixel, parameter_count
-from acutance.models.generator import SCALES, Generator, GeneratorConfig, padding_to_multiple
+from acutance.models.generator import SCALES, Generator, GeneratorConfig
+from acutance.models.padding import padding_to_multiple
 
 
 def trained(config: GeneratorConfig, seed: int = 0) -> Generator:

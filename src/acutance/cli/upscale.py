@@ -112,7 +112,9 @@ def upscale(
     if outcome.failed:
         if len(sources) > 1 and not quiet:
             names = ", ".join(f["source"] for f in outcome.failed)
-            print(f"{len(outcome.done)} done, {len(outcome.failed)} failed: {names}", file=sys.stderr)
+            print(
+                f"{len(outcome.done)} done, {len(outcome.failed)} failed: {names}", file=sys.stderr
+            )
         sys.exit(1)
 
 
@@ -135,7 +137,8 @@ def find_images(inputs: Sequence[str], outcome: Outcome) -> list[Path]:
         elif path.exists() or not glob.has_magic(text):
             found = [path]
         else:
-            found = [Path(p) for p in sorted(glob.glob(text, recursive=True)) if Path(p).is_file()]
+            names = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - any base, absolute too
+            found = [Path(p) for p in names if Path(p).is_file()]
             if not found:
                 outcome.failed.append({"source": text, "error": f"no files match {text}"})
         sources.update(dict.fromkeys(found))

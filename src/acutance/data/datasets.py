@@ -17,7 +17,6 @@ from acutance.errors import UserError
 from acutance.image.io import SUFFIXES, decode_rgb8
 from acutance.image.resize import resize
 
-
 HELD_OUT_ONE_IN = 40
 
 
@@ -69,7 +68,9 @@ def read_photos(source: Path) -> Iterator[tuple[str, bytes]]:
                             assert stream is not None
                             yield member.name, stream.read()
             except tarfile.TarError as error:
-                raise UserError(f"cannot read {path}: {error}; download or pack it again") from error
+                raise UserError(
+                    f"cannot read {path}: {error}; download or pack it again"
+                ) from error
         elif path.suffix.lower() in SUFFIXES:
             found = True
             yield str(path.relative_to(source)) if path != source else path.name, path.read_bytes()
@@ -89,7 +90,8 @@ def make_pair(name: str, hr: NDArray[np.uint8], scale: int) -> Pair:
 
 def to_uint8(image: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Round floats in 0..255 to 8 bits, clipped."""
-    return np.rint(image).clip(0, 255).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.rint(image).clip(0, 255).astype(np.uint8)
+    return rounded
 
 
 def load_photos(

@@ -130,13 +130,14 @@ def read_rgb(path: Path) -> NDArray[np.float32]:
         image = image.flatten(background=picture.largest)
     if image.bands == 1:
         image = image.bandjoin([image, image])
-    return pixels(image, path).astype(np.float32) / np.float32(picture.largest)
+    unit: NDArray[np.float32] = pixels(image, path).astype(np.float32)
+    return unit / np.float32(picture.largest)
 
 
 def pixels(image: pyvips.Image, path: Path) -> NDArray[Any]:
     """Decode to ``(H, W, C)``; raises UserError when the file turns out to be damaged."""
     try:
-        array = image.numpy()
+        array: NDArray[Any] = image.numpy()
     except pyvips.Error as error:
         raise UserError(f"{path} is damaged or truncated: {_reason(error)}") from error
     return array[:, :, None] if array.ndim == 2 else array
@@ -263,8 +264,8 @@ def _check_limit(image: pyvips.Image, name: str, limit: int) -> None:
     count = image.width * image.height
     if count > limit:
         raise UserError(
-            f"{name} has {image.width} x {image.height} pixels, over the limit of {limit / 1e6:.0f} "
-            "megapixels; raise it with --pixel-limit if you trust the file"
+            f"{name} has {image.width} x {image.height} pixels, over the limit of "
+            f"{limit / 1e6:g} megapixels; raise it with --pixel-limit if you trust the file"
         )
 
 

@@ -62,5 +62,7 @@ def check_file(card: Card, folder: Path, kind: str) -> Path:
     if not path.is_file():
         raise UserError(f"{path} is missing: keep a model's files in one folder")
     if hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
-        raise UserError(f"{path} does not match its card: it is damaged or was changed; get it anew")
+        raise UserError(
+            f"{path} does not match its card: it is damaged or was changed; get it anew"
+        )
     return path

@@ -6,6 +6,7 @@ that tiles join without a seam: tiled equals untiled.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ def split_axis(size: int, tile: int, *, overlap: int, multiple: int) -> list[Spa
     count = -(-blocks // longest)
     bounds = [multiple * (blocks * i // count) for i in range(count + 1)]
     margin = -(-overlap // multiple) * multiple
-    length = min(size, max(b - a for a, b in zip(bounds, bounds[1:], strict=False)) + 2 * margin)
+    length = min(size, max(b - a for a, b in pairwise(bounds)) + 2 * margin)
     spans = []
-    for keep_start, keep_stop in zip(bounds, bounds[1:], strict=False):
+    for keep_start, keep_stop in pairwise(bounds):
         start = min(max(keep_start - margin, 0), size - length)
         spans.append(Span(start, start + length, keep_start, keep_stop))
     _assert_sound(spans, size, overlap, multiple)
@@ -66,9 +67,7 @@ def split(height: int, width: int, tile: int, *, overlap: int, multiple: int) ->
 def cost(height: int, width: int, tile: int, *, overlap: int, multiple: int) -> float:
     """Pixels read for each pixel of the picture: 1 when untiled."""
     tiles = _flat(split(height, width, tile, overlap=overlap, multiple=multiple))
-    read = sum(
-        (t.y.read_stop - t.y.read_start) * (t.x.read_stop - t.x.read_start) for t in tiles
-    )
+    read = sum((t.y.read_stop - t.y.read_start) * (t.x.read_stop - t.x.read_start) for t in tiles)
     return read / (height * width)
 
 
@@ -81,7 +80,7 @@ def _assert_sound(spans: list[Span], size: int, overlap: int, multiple: int) -> 
     """The invariants that make tiled equal untiled."""
     assert spans[0].keep_start == 0
     assert spans[-1].keep_stop == size
-    for span, following in zip(spans, spans[1:], strict=False):
+    for span, following in pairwise(spans):
         assert span.keep_stop == following.keep_start
     for span in spans:
         assert span.read_start % multiple == span.read_stop % multiple == 0

@@ -32,6 +32,7 @@ from acutance.inference.backends.torch import TorchBackend
 from acutance.inference.models import check_file, find_card
 from acutance.inference.tiling import Tile, split
 from acutance.models.card import Card, read_card
+from acutance.models.padding import padding_to_multiple
 
 DEFAULT_MEMORY = 1024
 """MiB that the tiles' arrays and feature maps may take."""
@@ -40,8 +41,6 @@ BYTES_PER_VALUE = 4
 FEATURE_MAPS = 10
 """Feature maps of the network's full width alive at once, measured with OpenVINO: a tile of n LR
 pixels takes about ``n * 4 bytes * (10 * channels + 5 * 3 * scale^2)``."""
-
-BICUBIC_REACH = 2  # input pixels on each side that the bicubic of alpha reads
 
 Progress = Callable[[int, int], None]
 """Called with the tiles done and the tiles in all."""
@@ -227,8 +226,8 @@ class Upscaler:
     ) -> Iterator[NDArray[np.float32]]:
         """Rows of tiles as ``(rows, s*W, C)`` floats, top to bottom."""
         multiple = self.card.multiple
-        height = source.height + _padding(source.height, multiple)
-        width = source.width + _padding(source.width, multiple)
+        height = source.height + padding_to_multiple(source.height, multiple)
+        width = source.width + padding_to_multiple(source.width, multiple)
         rows = split(
             height, width, self._tile, overlap=self.card.receptive_field, multiple=multiple
         )
@@ -257,10 +256,18 @@ class Upscaler:
             colour = colour * alpha
         if colour.shape[2] == 1:
             colour = np.repeat(colour, 3, axis=2)
-        sr = self._backend.run(colour.transpose(2, 0, 1)[None])[0].transpose(1, 2, 0)
+        sr: NDArray[np.float32] = self._backend.run(colour.transpose(2, 0, 1)[None])[0].transpose(
+            1, 2, 0
+        )
         keep = (
-            slice((tile.y.keep_start - tile.y.read_start) * s, (tile.y.keep_stop - tile.y.read_start) * s),
-            slice((tile.x.keep_start - tile.x.read_start) * s, (tile.x.keep_stop - tile.x.read_start) * s),
+            slice(
+                (tile.y.keep_start - tile.y.read_start) * s,
+                (tile.y.keep_stop - tile.y.read_start) * s,
+            ),
+            slice(
+                (tile.x.keep_start - tile.x.read_start) * s,
+                (tile.x.keep_stop - tile.x.read_start) * s,
+            ),
         )
         sr = sr[keep]
         if not np.isfinite(sr).all():
@@ -311,15 +318,6 @@ class _PictureSource:
         return _to_unit(pixels(part, self._picture.path))
 
 
-def _padding(size: int, multiple: int) -> int:
-    """Mirrored pixels to append: none, or at least ``BICUBIC_REACH``.
-
-    One pixel alone would let the bicubic branch see the padding's own mirror image.
-    """
-    padding = -size % multiple
-    return padding + multiple if 0 < padding < BICUBIC_REACH else padding
-
-
 def _read_padded(source: _Source, tile: Tile) -> NDArray[np.float32]:
     """What a tile reads; beyond the right and bottom edges the picture is mirrored."""
     top, left = tile.y.read_start, tile.x.read_start
@@ -333,16 +331,18 @@ def _read_padded(source: _Source, tile: Tile) -> NDArray[np.float32]:
 
 def _to_unit(image: NDArray[Any]) -> NDArray[np.float32]:
     """Integers to floats in [0, 1]; floats stay."""
-    if np.issubdtype(image.dtype, np.floating):
-        return image.astype(np.float32)
-    return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+    unit: NDArray[np.float32] = image.astype(np.float32)
+    if not np.issubdtype(image.dtype, np.floating):
+        unit /= np.float32(np.iinfo(image.dtype).max)
+    return unit
 
 
 def _from_unit(image: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Floats in [0, 1] to a dtype, rounded."""
-    if np.issubdtype(dtype, np.floating):
-        return image.astype(dtype)
-    return np.rint(image * np.float32(np.iinfo(dtype).max)).astype(dtype)
+    if not np.issubdtype(dtype, np.floating):
+        image = np.rint(image * np.float32(np.iinfo(dtype).max))
+    result: NDArray[Any] = image.astype(dtype)
+    return result
 
 
 def _make_backend(

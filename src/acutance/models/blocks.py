@@ -20,6 +20,7 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         with torch.no_grad():
             self.conv2.weight.mul_(0.1)
+            assert self.conv2.bias is not None
             nn.init.zeros_(self.conv2.bias)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:

@@ -70,7 +70,9 @@ def read_card(path: Path) -> Card:
     except FileNotFoundError as error:
         raise UserError(f"no such model: {path}; `acutance models` lists what is there") from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is not a model card of acutance; give a card's .json file") from error
+        raise UserError(
+            f"{path} is not a model card of acutance; give a card's .json file"
+        ) from error
 
 
 def write_card(path: Path, card: Card) -> None:

@@ -20,7 +20,7 @@ def file_entry(path: Path) -> ModelFile:
 
 
 def save_network(path: Path, network: nn.Module, *, dtype: torch.dtype = torch.float16) -> None:
-    """Store a network's parameters as ``dtype``. fp16 costs less than 0.001 dB and half the space."""
+    """Store a network's parameters; fp16 takes half the space and costs less than 0.001 dB."""
     weights = {
         name: p.detach().to("cpu", dtype).contiguous() for name, p in network.named_parameters()
     }
@@ -41,7 +41,9 @@ def load_network(card_path: Path, device: torch.device | str = "cpu") -> tuple[n
     if not path.exists():
         raise UserError(f"{path} is missing: keep a model's files in one folder")
     if file_entry(path).sha256 != entry.sha256:
-        raise UserError(f"{path} does not match its card: it is damaged or was changed; get it anew")
+        raise UserError(
+            f"{path} does not match its card: it is damaged or was changed; get it anew"
+        )
     network = build(card.network, card.config)
     try:
         network.load_state_dict(load_file(path))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from acutance.models.blocks import BicubicUpscale, Up, residual_blocks
+from acutance.models.padding import padding_to_multiple
 
 SCALES = (2, 3, 4, 8)
 
@@ -37,7 +38,9 @@ class GeneratorConfig:
         if self.scale not in SCALES:
             raise ValueError(f"scale must be one of {SCALES}, not {self.scale}")
         if not len(self.channels) == len(self.down_blocks) == len(self.up_blocks) + 1:
-            raise ValueError("channels, down_blocks and up_blocks describe different numbers of levels")
+            raise ValueError(
+                "channels, down_blocks and up_blocks describe different numbers of levels"
+            )
 
     @property
     def multiple(self) -> int:
@@ -71,9 +74,7 @@ class Generator(nn.Module):
         self.encoder = nn.ModuleList(
             residual_blocks(c[i], config.down_blocks[i]) for i in range(len(c))
         )
-        self.down = nn.ModuleList(
-            nn.Conv2d(c[i], c[i + 1], 2, stride=2) for i in range(len(c) - 1)
-        )
+        self.down = nn.ModuleList(nn.Conv2d(c[i], c[i + 1], 2, stride=2) for i in range(len(c) - 1))
         self.up = nn.ModuleList(Up(c[i + 1], c[i]) for i in range(len(c) - 1))
         self.decoder = nn.ModuleList(
             residual_blocks(c[i], config.up_blocks[i]) for i in range(len(c) - 1)
@@ -104,16 +105,6 @@ class Generator(nn.Module):
         dnn = nn.functional.pixel_shuffle(self.tail(x), self.config.scale)
         bicubic: Tensor = self.bicubic(lr_NCHW)
         return bicubic + dnn.float()
-
-
-def padding_to_multiple(size: int, multiple: int) -> int:
-    """Pixels to append so that ``size`` becomes a multiple: 0, or at least 2.
-
-    A single appended pixel would let the bicubic branch see the padding's own mirror image instead
-    of the picture's second-last pixel, so one becomes ``multiple + 1``.
-    """
-    padding = -size % multiple
-    return padding + multiple if padding == 1 else padding
 
 
 def _pad_to_multiple(x_NCHW: Tensor, multiple: int) -> Tensor:

@@ -9,14 +9,12 @@ batches.
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
 
 
-
 def _losses(alpha: float) -> tuple[LossPhase, ...]:
     """L1 while the network finds its features, then what is measured: MSE and HFENN."""
     return (
         LossPhase(until=0.78, content="l1"),
         LossPhase(until=1.00, content="mse", alpha=alpha),
     )
-
 
 
 def base_x4() -> TrainConfig:

@@ -143,7 +143,9 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
         return tuple(_typed(k, item, where) for k, item in zip(arguments, value, strict=True))
     if origin is Literal:
         if value not in arguments:
-            raise UserError(f"{where} must be one of {', '.join(map(str, arguments))}, not {value!r}")
+            raise UserError(
+                f"{where} must be one of {', '.join(map(str, arguments))}, not {value!r}"
+            )
         return value
     if origin in (typing.Union, types.UnionType):
         if value is None:

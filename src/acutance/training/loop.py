@@ -1,16 +1,17 @@
-"""The training loop: photos in memory, one step on one screen, a run folder that survives a kill."""
+"""The training loop: photos in memory, a step on one screen, a folder that survives a kill."""
 
 import contextlib
+import json
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import json
 import torch
 from torch import nn
 
@@ -32,7 +33,7 @@ MOST_SKIPS = 50  # consecutive steps without finite gradients before the run giv
 BACKWARD_AND_FORWARD = 3  # a training step costs about three forward passes
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - like KeyboardInterrupt, not an error
     """The run was asked to stop, has saved its state and can be resumed."""
 
 
@@ -114,7 +115,8 @@ def train(
     place = choose_device(device)
     dtype = choose_precision(config.precision, place)
     torch.manual_seed(config.seed)
-    network = run_folder.new_network(config).to(place, memory_format=torch.channels_last)
+    network = run_folder.new_network(config).to(place)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start:
         _start_from(network, start, report)
     state = TrainState(
@@ -217,7 +219,7 @@ class _Loop:
             result = train_step(
                 self.state,
                 batch,
-                lambda sr, hr, p=loss_phase: self.criterion(sr, hr, p.content, p.alpha),
+                partial(self.criterion, content=loss_phase.content, alpha=loss_phase.alpha),
                 learning_rate=config.learning_rate * factor,
                 dtype=self.dtype,
                 clip_norm=config.clip_norm,

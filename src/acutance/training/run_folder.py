@@ -1,16 +1,15 @@
 """The folder of a run: where everything is, and what an export or a later run reads from it.
 
-    RUN/config.json         the resolved configuration
-    RUN/run.json            command, data, commit, hardware, time, counters, validation
-    RUN/log.jsonl           losses, rates, throughput, validations
-    RUN/tensorboard/        the same for TensorBoard
-    RUN/samples/            sample pictures of held-out photos
-    RUN/checkpoints/        last.safetensors (resume); constant.safetensors (before annealing)
-    RUN/ema.safetensors     the averaged weights: what ships
+RUN/config.json         the resolved configuration
+RUN/run.json            command, data, commit, hardware, time, counters, validation
+RUN/log.jsonl           losses, rates, throughput, validations
+RUN/tensorboard/        the same for TensorBoard
+RUN/samples/            sample pictures of held-out photos
+RUN/checkpoints/        last.safetensors (resume); constant.safetensors (before annealing)
+RUN/ema.safetensors     the averaged weights: what ships
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ def write_atomically(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(path.suffix + ".partial")
     partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def read_config(run: Path) -> TrainConfig:
@@ -48,7 +47,7 @@ def save_ema(run: Path, average: dict[str, Tensor]) -> None:
     """The averaged weights alone, fp32."""
     partial = run / (EMA + ".partial")
     save_file({k: v.cpu().contiguous() for k, v in average.items()}, partial)
-    os.replace(partial, run / EMA)
+    partial.replace(run / EMA)
 
 
 def new_network(config: TrainConfig) -> nn.Module:

@@ -11,7 +11,10 @@ from typing import Protocol, TypeVar
 class Phase(Protocol):
     """Anything that holds until a given progress."""
 
-    until: float
+    @property
+    def until(self) -> float:
+        """Progress in [0, 1] at which it ends."""
+        ...
 
 
 P = TypeVar("P", bound=Phase)

@@ -5,7 +5,6 @@ checkpoint, whole.
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -57,7 +56,7 @@ class TrainState:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         save_file(tensors, partial, metadata={"counters": json.dumps(asdict(self.counters))})
-        os.replace(partial, path)
+        partial.replace(path)
 
     def load(self, path: Path) -> None:
         """Restore from ``path``; raises UserError when it is missing or does not fit."""

@@ -35,9 +35,7 @@ def centre_crop(pair: Pair, scale: int) -> Pair:
     height, width = min(pair.lr.shape[0], most), min(pair.lr.shape[1], most)
     top, left = (pair.lr.shape[0] - height) // 2, (pair.lr.shape[1] - width) // 2
     lr = pair.lr[top : top + height, left : left + width]
-    hr = pair.hr[
-        top * scale : (top + height) * scale, left * scale : (left + width) * scale
-    ]
+    hr = pair.hr[top * scale : (top + height) * scale, left * scale : (left + width) * scale]
     return Pair(pair.name, np.ascontiguousarray(hr), np.ascontiguousarray(lr))
 
 

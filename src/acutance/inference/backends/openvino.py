@@ -48,8 +48,6 @@ class OpenVINOBackend:
         shape = lr_NCHW.shape
         if shape not in self._compiled:
             self._model.reshape(list(shape))
-            self._compiled = {
-                shape: self._core.compile_model(self._model, "CPU", self._settings)
-            }
+            self._compiled = {shape: self._core.compile_model(self._model, "CPU", self._settings)}
         compiled = self._compiled[shape]
         return np.asarray(compiled(np.ascontiguousarray(lr_NCHW))[0], dtype=np.float32)

@@ -22,7 +22,7 @@ class TorchBackend:
             import torch
         except ImportError as error:
             raise UserError(
-                f"device '{device}' needs PyTorch: pip install 'acutance[train]', or use --device cpu"
+                f"device '{device}' needs PyTorch: pip install 'acutance[train]', or --device cpu"
             ) from error
         from acutance.models.checkpoint import load_network
 
@@ -33,7 +33,7 @@ class TorchBackend:
             self._network, _ = load_network(card_path, self._device)
         except (RuntimeError, AssertionError) as error:
             raise UserError(f"device '{device}' cannot be used here; try --device cpu") from error
-        self._network.to(memory_format=torch.channels_last)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.name = f"PyTorch fp32 {device}"
 
     def run(self, lr_NCHW: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,0 +1,11 @@
+"""Padding to the size that a network needs; pure arithmetic, shared by training and inference."""
+
+
+def padding_to_multiple(size: int, multiple: int) -> int:
+    """Pixels to append so that ``size`` becomes a multiple: 0, or at least 2.
+
+    A single appended pixel would let the bicubic branch see the padding's own mirror image instead
+    of the picture's second-last pixel, so one becomes ``multiple + 1``.
+    """
+    padding = -size % multiple
+    return padding + multiple if padding == 1 else padding
