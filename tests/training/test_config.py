@@ -1,11 +1,12 @@
 """Configurations: typed settings, unknown keys refused, stored and read back the same."""
 
 import json
+import shlex
 
 import pytest
 
 from acutance.errors import UserError
-from acutance.recipes.catalogue import RECIPES, recipe
+from acutance.recipes.catalogue import RECIPES, command, recipe
 from acutance.training.config import TrainConfig
 
 
@@ -53,3 +54,22 @@ def test_wrong_settings_are_refused(key: str, value: str, message: str) -> None:
 def test_unknown_recipe_lists_the_known() -> None:
     with pytest.raises(UserError, match="base-x4"):
         recipe("nonsense")
+
+
+def test_the_command_of_a_card_trains_the_same_configuration() -> None:
+    """Parsed back as the command line does, it gives the configuration that it was made from."""
+    config = recipe("base-x4").override(
+        {"start": '"runs/a b"', "max_minutes": "225", "losses": '[{"until": 1, "content": "mse"}]'}
+    )
+    words = shlex.split(command(config))
+    assert words[:3] == ["acutance", "train", "base-x4"]
+    assert words[words.index("--from") + 1] == "runs/a b"
+    settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    pairs = dict(setting.split("=", 1) for setting in settings)
+    assert recipe("base-x4").override({**pairs, "start": '"runs/a b"'}) == config
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_command_of_a_recipe_is_the_one_it_documents(name: str) -> None:
+    documented = " ".join((RECIPES[name].__doc__ or "").split())
+    assert command(recipe(name)) in documented

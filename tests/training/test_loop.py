@@ -154,12 +154,12 @@ def test_start_from_another_scale_keeps_the_trunk(
 ) -> None:
     lines: list[str] = []
     config = CONFIG.override({"scale": "4", "steps": "1", "learning_rate": "0.0"})
+    config = config.override({"start": str(uninterrupted)})
     config = config.override({"patches": '[{"until": 1.0, "patch": 16, "batch": 2}]'})
     run = train(
         config,
         data=photos,
         run=tmp_path / "x4",
-        start=str(uninterrupted),
         threads=1,
         report=lines.append,
     )

@@ -1,7 +1,7 @@
 """``acutance train``: a named recipe on a folder or tar file of photos."""
 
 import dataclasses
-import shlex
+import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,6 +54,7 @@ def train(
         CPU threads; all by default.
     """
     need_torch()
+    from acutance.recipes.catalogue import command
     from acutance.recipes.catalogue import recipe as recipe_by_name
     from acutance.training.loop import Stopped
     from acutance.training.loop import train as run_training
@@ -67,6 +68,10 @@ def train(
         pairs[key] = value
     if max_minutes is not None:
         pairs["max_minutes"] = str(max_minutes)
+    if start is not None:
+        if resume:
+            raise UserError("--from starts a new run: leave out --resume, or --from")
+        pairs["start"] = json.dumps(start)
     if resume:
         stored = read_config(out)
         config = stored.override(pairs)
@@ -85,10 +90,9 @@ def train(
             data=data,
             run=out,
             resume=resume,
-            start=start,
             device=device,
             threads=threads,
-            command="acutance " + shlex.join(sys.argv[1:]),
+            command=command(config),
             report=lambda line: print(line, flush=True),
         )
     except Stopped as stopped:

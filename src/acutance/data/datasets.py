@@ -46,6 +46,8 @@ class Photos:
     held_out: list[Pair]
     too_small: int = 0
     unreadable: tuple[str, ...] = ()
+    digest: str = ""
+    """Hash of all files read, whatever their order and folders."""
 
 
 def read_photos(source: Path) -> Iterator[tuple[str, bytes]]:
@@ -113,7 +115,9 @@ def load_photos(
     held_out: list[Pair] = []
     too_small = 0
     unreadable: list[str] = []
+    hashes = []
     for name, data in read_photos(source):
+        hashes.append(hashlib.sha256(data).digest())
         try:
             hr = decode_rgb8(data, name)
         except UserError:
@@ -137,4 +141,5 @@ def load_photos(
             f"{smallest_lr * scale} pixels on the shorter side "
             f"({too_small} too small, {len(unreadable)} unreadable)"
         )
-    return Photos(train, held_out, too_small, tuple(unreadable))
+    digest = hashlib.sha256(b"".join(sorted(hashes))).hexdigest()
+    return Photos(train, held_out, too_small, tuple(unreadable), digest)

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from acutance.errors import UserError
 from acutance.inference.backends.openvino import OpenVINOBackend
-from acutance.models.card import Card, write_card
-from acutance.models.checkpoint import file_entry, save_network
+from acutance.models.card import Card, file_entry, write_card
+from acutance.models.checkpoint import save_network
 
 TOLERANCE = 2e-4
 """Largest difference between ONNX and PyTorch that passes: a twentieth of an 8-bit step."""

@@ -46,23 +46,3 @@ def default_model(scale: int) -> str:
         listed = ", ".join(map(str, scales))
         raise UserError(f"no model upscales by {scale}: choose one of {listed}")
     return f"base-x{scale}"
-
-
-def check_file(card: Card, folder: Path, kind: str) -> Path:
-    """The path of one of a card's files, its hash checked.
-
-    Raises UserError when the card names none, or the file is missing, damaged or changed.
-    """
-    import hashlib
-
-    entry = card.files.get(kind)
-    if entry is None:
-        raise UserError(f"model '{card.name}' has no {kind} file; export it again")
-    path = folder / entry.name
-    if not path.is_file():
-        raise UserError(f"{path} is missing: keep a model's files in one folder")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
-        raise UserError(
-            f"{path} does not match its card: it is damaged or was changed; get it anew"
-        )
-    return path

@@ -29,9 +29,9 @@ from acutance.image.resize import resize
 from acutance.inference.backends.openvino import OpenVINOBackend
 from acutance.inference.backends.protocol import Backend
 from acutance.inference.backends.torch import TorchBackend
-from acutance.inference.models import check_file, find_card
+from acutance.inference.models import find_card
 from acutance.inference.tiling import Tile, split
-from acutance.models.card import Card, read_card
+from acutance.models.card import Card, check_file, read_card
 from acutance.models.padding import padding_to_multiple
 
 DEFAULT_MEMORY = 1024

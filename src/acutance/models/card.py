@@ -4,6 +4,7 @@ The card is the handle of a model: it names the files with the weights and their
 """
 
 import dataclasses
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,15 +55,10 @@ class Card:
 
 
 def read_card(path: Path) -> Card:
-    """Read a card from its JSON file, or from a folder that holds exactly one.
+    """Read a card from its JSON file.
 
     Raises UserError when it is missing, not JSON, or not a card.
     """
-    if path.is_dir():
-        cards = sorted(path.glob("*.json"))
-        if len(cards) != 1:
-            raise UserError(f"{path} holds {len(cards)} .json files; name the model's card itself")
-        path = cards[0]
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         files = {k: ModelFile(**v) for k, v in values.pop("files", {}).items()}
@@ -79,3 +75,27 @@ def write_card(path: Path, card: Card) -> None:
     """Write a card as readable JSON."""
     text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8")
+
+
+def file_entry(path: Path) -> ModelFile:
+    """A file's name, hash and size, for the card."""
+    data = path.read_bytes()
+    return ModelFile(name=path.name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+
+
+def check_file(card: Card, folder: Path, kind: str) -> Path:
+    """The path of one of a card's files, its hash checked.
+
+    Raises UserError when the card names none, or the file is missing, damaged or changed.
+    """
+    entry = card.files.get(kind)
+    if entry is None:
+        raise UserError(f"model '{card.name}' has no {kind} file; export it again")
+    path = folder / entry.name
+    if not path.is_file():
+        raise UserError(f"{path} is missing: keep a model's files in one folder")
+    if file_entry(path).sha256 != entry.sha256:
+        raise UserError(
+            f"{path} does not match its card: it is damaged or was changed; get it anew"
+        )
+    return path

@@ -22,7 +22,7 @@ def base_x4() -> TrainConfig:
 
     Hardware: one core at 110 GFLOP/s (fp32). Time: 130 minutes. Expected: 27.6 dB, the mean of
     Set5, Set14 and BSDS100 by ``poster2017``.
-    Command: ``acutance train base-x4 --data DIR --out RUN --threads 1``
+    Command: ``acutance train base-x4 --data DIR --out RUN``
     """
     return TrainConfig(
         recipe="base-x4", size="base", scale=4, steps=None, max_minutes=130, losses=_losses(1e-3)
@@ -35,7 +35,7 @@ def base_x8() -> TrainConfig:
     LR patches are smaller than at x4: 24 LR pixels are already 192 of the photo, and most photos
     have no more than 40 x 60.
     Hardware: one core at 110 GFLOP/s (fp32). Time: 90 minutes.
-    Command: ``acutance train base-x8 --data DIR --out RUN --threads 1``
+    Command: ``acutance train base-x8 --data DIR --out RUN``
     """
     return TrainConfig(
         recipe="base-x8",
@@ -53,11 +53,17 @@ def base_x8() -> TrainConfig:
 
 
 def base_x2() -> TrainConfig:
-    """The base generator at x2, from the x4 model's trunk.
+    """The base generator at x2, from the shipped x4 model's trunk.
 
     Hardware: one core at 110 GFLOP/s (fp32). Time: 30 minutes.
-    Command: ``acutance train base-x2 --data DIR --out RUN --from base-x4 --threads 1``
+    Command: ``acutance train base-x2 --from base-x4 --data DIR --out RUN``
     """
     return TrainConfig(
-        recipe="base-x2", size="base", scale=2, steps=None, max_minutes=30, losses=_losses(1e-3)
+        recipe="base-x2",
+        size="base",
+        scale=2,
+        start="base-x4",
+        steps=None,
+        max_minutes=30,
+        losses=_losses(1e-3),
     )

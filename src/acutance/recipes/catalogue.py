@@ -1,5 +1,8 @@
 """The recipes there are: an explicit table from name to function."""
 
+import dataclasses
+import json
+import shlex
 from collections.abc import Callable
 
 from acutance.errors import UserError
@@ -18,3 +21,20 @@ def recipe(name: str) -> TrainConfig:
     if name not in RECIPES:
         raise UserError(f"unknown recipe '{name}': choose one of {', '.join(RECIPES)}")
     return RECIPES[name]()
+
+
+def command(config: TrainConfig) -> str:
+    """The command that trains what this configuration says, for a model's card.
+
+    What was resumed with other flags is one run in the end: the command is made from the resolved
+    configuration, with ``--set`` for what differs from the recipe.
+    """
+    own, usual = dataclasses.asdict(config), dataclasses.asdict(recipe(config.recipe))
+    words = ["acutance", "train", config.recipe]
+    if config.start:
+        words += ["--from", config.start]
+    words += ["--data", "DIR", "--out", "RUN"]
+    for key in own:
+        if own[key] != usual[key] and key != "start":
+            words += ["--set", f"{key}={json.dumps(own[key])}"]
+    return shlex.join(words)

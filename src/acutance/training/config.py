@@ -44,6 +44,8 @@ class TrainConfig:
     """Generator size: tiny, base or large."""
     scale: int
     """Upscaling factor: 2, 3, 4 or 8."""
+    start: str | None = None
+    """Run folder or model to start from; what does not fit (another scale's tail) starts fresh."""
     steps: int | None = 20_000
     """Length of the run in steps; None when ``max_minutes`` decides."""
     max_minutes: float | None = None

@@ -18,6 +18,7 @@ from torch import nn
 from acutance.data.datasets import Photos, load_photos
 from acutance.data.patches import PatchSampler
 from acutance.errors import UserError
+from acutance.image.io import write_rgb8
 from acutance.losses.composite import CompositeLoss
 from acutance.models.cost import macs_per_lr_pixel
 from acutance.training import run_folder
@@ -27,7 +28,7 @@ from acutance.training.hardware import choose_device, choose_precision, describe
 from acutance.training.log import RunLog
 from acutance.training.schedule import learning_rate_factor, phase_at
 from acutance.training.state import Counters, TrainState
-from acutance.training.validation import centre_crop, validate
+from acutance.training.validation import SAMPLES, centre_crop, validate
 
 MOST_SKIPS = 50  # consecutive steps without finite gradients before the run gives up
 BACKWARD_AND_FORWARD = 3  # a training step costs about three forward passes
@@ -80,7 +81,6 @@ def train(
     data: Path,
     run: Path,
     resume: bool = False,
-    start: str | None = None,
     device: str = "auto",
     threads: int | None = None,
     command: str = "",
@@ -93,11 +93,9 @@ def train(
         data: folder or tar file of photos.
         run: run folder, new or empty unless ``resume``.
         resume: go on from the last checkpoint.
-        start: run folder or model card whose weights to start from; what does not fit (the tail of
-            another scale) starts fresh.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         threads: CPU threads.
-        command: the command line, for the card.
+        command: a command that would train the same model, for the card.
         report: takes lines for the person who waits.
 
     Raises:
@@ -117,8 +115,8 @@ def train(
     torch.manual_seed(config.seed)
     network = run_folder.new_network(config).to(place)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if start:
-        _start_from(network, start, report)
+    if config.start and not resume:
+        _start_from(network, config.start, report)
     state = TrainState(
         network=network,
         ema=ExponentialMovingAverage(network, config.ema),
@@ -146,7 +144,18 @@ def train(
     )
     run.mkdir(parents=True, exist_ok=True)
     run_folder.write_atomically(run / run_folder.CONFIG, config.to_json())
-    loop = _Loop(config, state, photos, run, place, dtype, command, str(data), start, report)
+    facts = {
+        "recipe": config.recipe,
+        "command": command,
+        "photos": len(photos.train),
+        "held_out": len(photos.held_out),
+        "too_small": photos.too_small,
+        "unreadable": len(photos.unreadable),
+        "data_sha256": photos.digest,
+        "commit": commit(),
+        "hardware": describe(place),
+    }
+    loop = _Loop(config, state, photos, run, place, dtype, facts, report)
     with _stop_on_signals() as asked_to_stop:
         loop.run_until_done(asked_to_stop)
     return run
@@ -163,27 +172,18 @@ class _Loop:
         run: Path,
         device: torch.device,
         dtype: torch.dtype,
-        command: str,
-        data: str,
-        start: str | None,
+        facts: dict[str, Any],
         report: Callable[[str], None],
     ) -> None:
         self.config, self.state, self.run, self.report = config, state, run, report
-        self.device, self.dtype = device, dtype
-        self.facts = {
-            "recipe": config.recipe,
-            "command": command,
-            "data": data,
-            "start": start,
-            "photos": len(photos.train),
-            "held_out": len(photos.held_out),
-            "commit": commit(),
-            "hardware": describe(device),
-        }
+        self.device, self.dtype, self.facts = device, dtype, facts
         self.sampler = PatchSampler(
             photos.train, scale=config.scale, device=device, drop_flattest=config.drop_flattest
         )
         self.held_out = [centre_crop(p, config.scale) for p in photos.held_out]
+        for pair in self.held_out[:SAMPLES]:
+            write_rgb8(run_folder.sample(run, pair.name, "hr"), pair.hr)
+            write_rgb8(run_folder.sample(run, pair.name, "lr"), pair.lr)
         self.criterion = CompositeLoss().to(device)
         self.peak = matmul_peak(device, dtype)
         self.operations = 2 * BACKWARD_AND_FORWARD * macs_per_lr_pixel(state.network)
@@ -202,6 +202,7 @@ class _Loop:
     def run_until_done(self, asked_to_stop: Callable[[], bool]) -> None:
         """Steps until the schedule ends; saves at intervals, on a signal and at the end."""
         config, counters = self.config, self.state.counters
+        self._write_summary(finished=False)
         losses: list[torch.Tensor] = []
         logged = saved = validated = counters.seconds
         logged_pixels, skips_in_a_row = counters.lr_pixels, 0
@@ -289,13 +290,18 @@ class _Loop:
         counters = self.state.counters
         counters.history.append(round(result.psnr, 4))
         counters.best_psnr = max(counters.best_psnr, result.psnr)
+        for pair, picture in zip(self.held_out[:SAMPLES], result.pictures, strict=False):
+            write_rgb8(run_folder.sample(self.run, pair.name, f"{counters.step:07d}"), picture)
         self.log.write("validation", counters.step, psnr=result.psnr)
         self.report(f"        validation {result.psnr:.3f} dB on {len(self.held_out)} photos")
 
     def _save(self, *, finished: bool = False) -> None:
-        counters = self.state.counters
         self.state.save(self.run / run_folder.LAST)
         run_folder.save_ema(self.run, self.state.ema.average)
+        self._write_summary(finished=finished)
+
+    def _write_summary(self, *, finished: bool) -> None:
+        counters = self.state.counters
         summary = {
             **self.facts,
             "finished": finished,

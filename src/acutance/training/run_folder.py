@@ -4,7 +4,7 @@ RUN/config.json         the resolved configuration
 RUN/run.json            command, data, commit, hardware, time, counters, validation
 RUN/log.jsonl           losses, rates, throughput, validations
 RUN/tensorboard/        the same for TensorBoard
-RUN/samples/            sample pictures of held-out photos
+RUN/samples/PHOTO/      crops of held-out photos: lr.png, hr.png, and one each validation
 RUN/checkpoints/        last.safetensors (resume); constant.safetensors (before annealing)
 RUN/ema.safetensors     the averaged weights: what ships
 """
@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from acutance.errors import UserError
-from acutance.models.card import Card, read_card
+from acutance.inference.models import find_card
+from acutance.models.card import Card
 from acutance.models.catalogue import build, generator_config
 from acutance.models.checkpoint import load_network
 from acutance.models.cost import macs_per_lr_pixel, parameter_count
@@ -43,6 +44,16 @@ def read_config(run: Path) -> TrainConfig:
     return TrainConfig.from_dict(_read_json(run / CONFIG))
 
 
+def read_summary(run: Path) -> dict[str, Any]:
+    """What run.json says; raises UserError when the folder is no run."""
+    return _read_json(run / SUMMARY)
+
+
+def sample(run: Path, photo: str, name: str) -> Path:
+    """Where a sample picture of a photo goes."""
+    return run / "samples" / Path(photo).stem / f"{name}.png"
+
+
 def save_ema(run: Path, average: dict[str, Tensor]) -> None:
     """The averaged weights alone, fp32."""
     partial = run / (EMA + ".partial")
@@ -61,7 +72,7 @@ def load_run(run: Path) -> tuple[nn.Module, Card]:
     Raises UserError when the folder holds no finished part of a run.
     """
     config = read_config(run)
-    summary = _read_json(run / SUMMARY)
+    summary = read_summary(run)
     if not (run / EMA).exists():
         raise UserError(f"{run} has no {EMA} yet: let the run reach its first checkpoint")
     network = new_network(config)
@@ -83,12 +94,14 @@ def load_run(run: Path) -> tuple[nn.Module, Card]:
     return network, card
 
 
-def load_start(path: str) -> dict[str, Tensor]:
-    """Weights to start from: a run folder (its average), or a model's card."""
-    folder = Path(path)
-    if (folder / EMA).exists():
-        return load_file(folder / EMA)
-    network, _ = load_network(folder, "cpu")
+def load_start(start: str) -> dict[str, Tensor]:
+    """Weights to start from: a run folder (its average), a shipped model's name, or a card.
+
+    Raises UserError when it is none of these.
+    """
+    if (Path(start) / EMA).exists():
+        return load_file(Path(start) / EMA)
+    network, _ = load_network(find_card(start), "cpu")
     return {name: p.detach() for name, p in network.named_parameters()}
 
 
@@ -99,6 +112,3 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise UserError(f"{path.parent} is not a training run: cannot read {path.name}") from error
     assert isinstance(values, dict)
     return values
-
-
-__all__ = ["Card", "load_run", "load_start", "read_card", "read_config", "save_ema"]

@@ -16,6 +16,8 @@ from acutance.data.datasets import Pair, to_uint8
 from acutance.metrics.protocol import PROTOCOLS, measure
 
 STANDARD = PROTOCOLS["standard"]
+SAMPLES = 4  # of the held-out photos are written to the run folder at each validation
+
 LARGEST = 512  # HR pixels on a side of the crop from each photo's centre: bounds the time
 
 
