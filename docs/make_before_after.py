@@ -1,0 +1,35 @@
+"""Make docs/images/before-after.png: the example by bicubic and by the shipped model, enlarged.
+
+Usage: python docs/make_before_after.py
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from acutance import Upscaler
+from acutance.image.io import read_rgb, write_rgb8
+from acutance.image.resize import resize
+
+ROOT = Path(__file__).parent.parent
+CROP = (slice(0, 320), slice(0, 400))  # rows and columns of the upscaled picture
+GAP = 8  # white pixels between the two
+
+
+def main() -> None:
+    """Bicubic on the left, Acutance on the right."""
+    upscaler = Upscaler("base-x4")
+    lr = read_rgb(ROOT / "examples" / "reeds.png")
+    height, width = lr.shape[0] * upscaler.scale, lr.shape[1] * upscaler.scale
+    before = resize(lr.astype(np.float64), height, width)[CROP]
+    after = upscaler.upscale_float(lr)[CROP]
+    gap = np.ones((before.shape[0], GAP, 3))
+    picture = np.concatenate([before, gap, after], axis=1)
+    write_rgb8(
+        ROOT / "docs" / "images" / "before-after.png",
+        np.rint(picture.clip(0, 1) * 255).astype(np.uint8),
+    )
+
+
+if __name__ == "__main__":
+    main()
