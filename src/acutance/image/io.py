@@ -45,6 +45,12 @@ SUFFIXES = (
 PIXEL_LIMIT = 500_000_000
 """Pixels above which a file is refused as a decompression bomb, unless the limit is raised."""
 
+LARGEST_SIDE = {"jpg": 65500, "webp": 16383, "avif": 16384}
+"""Pixels on a side that a format can hold; the others hold any picture."""
+
+_PLAIN = ("b-w", "grey16", "srgb", "rgb16", "rgb", "multiband", "histogram")
+"""Spaces whose numbers are taken as they are."""
+
 _METADATA = ("exif-data", "xmp-data", "iptc-data", "icc-profile-data")
 
 
@@ -77,7 +83,8 @@ def open_picture(path: Path, *, pixel_limit: int = PIXEL_LIMIT) -> Picture:
     """Open an image file, upright and in a space that a network understands.
 
     EXIF orientation is applied; a palette becomes RGB; CMYK is converted to sRGB by its profile;
-    Lab, float and other spaces become sRGB. An RGB or gray ICC profile is kept, not applied.
+    Lab and other spaces become sRGB. Floats are linear light with white at 1, as in scRGB, and
+    become 16-bit sRGB or gray. An RGB or gray ICC profile is kept, not applied.
 
     Args:
         path: the file.
@@ -89,11 +96,17 @@ def open_picture(path: Path, *, pixel_limit: int = PIXEL_LIMIT) -> Picture:
     """
     _must_be_a_file(path)
     try:
-        image = pyvips.Image.new_from_file(str(path), access="random", fail_on="error")
+        # libvips remembers what it loaded by name; revalidate looks at the file as it is now.
+        image = pyvips.Image.new_from_file(
+            str(path), access="random", fail_on="error", revalidate=True
+        )
+        _check_limit(image, str(path), pixel_limit)
+        return _normalised(image, path)
     except pyvips.Error as error:
-        raise UserError(f"{path} is not an image that can be read: {_reason(error)}") from error
-    _check_limit(image, str(path), pixel_limit)
-    return _normalised(image, path)
+        raise UserError(
+            f"{path} is not an image that can be read ({_reason(error)}): "
+            "get it anew, or convert it to PNG"
+        ) from error
 
 
 def decode_rgb8(data: bytes, name: str) -> NDArray[np.uint8]:
@@ -115,7 +128,7 @@ def decode_rgb8(data: bytes, name: str) -> NDArray[np.uint8]:
             image = image.bandjoin([image, image])
         return np.ascontiguousarray(image.numpy())
     except pyvips.Error as error:
-        raise UserError(f"{name} cannot be read: {_reason(error)}") from error
+        raise UserError(f"{name} cannot be read ({_reason(error)}): get it anew") from error
 
 
 def read_rgb(path: Path) -> NDArray[np.float32]:
@@ -139,7 +152,9 @@ def pixels(image: pyvips.Image, path: Path) -> NDArray[Any]:
     try:
         array: NDArray[Any] = image.numpy()
     except pyvips.Error as error:
-        raise UserError(f"{path} is damaged or truncated: {_reason(error)}") from error
+        raise UserError(
+            f"{path} is damaged or truncated ({_reason(error)}): get it anew"
+        ) from error
     return array[:, :, None] if array.ndim == 2 else array
 
 
@@ -159,8 +174,10 @@ def save_picture(
 ) -> None:
     """Write an image with another's metadata; the format follows the file's suffix.
 
-    The ICC profile, EXIF, XMP, IPTC and resolution of ``like`` are kept; the orientation is already
-    applied, so its tag says upright. Written beside ``path`` first and moved when whole.
+    The ICC profile, EXIF, XMP, IPTC and resolution of ``like`` are kept, except that libvips writes
+    no EXIF into TIFF; the orientation is already applied, so its tag says upright. 16 bits stay in
+    png and tiff, become 12 in avif and 8 in jpg and webp. Written beside ``path`` first and moved
+    when whole.
 
     Args:
         image: bands and format as in ``Picture``.
@@ -170,10 +187,11 @@ def save_picture(
         overwrite: replace an existing file.
 
     Raises:
-        UserError: unknown format, existing file, unwritable or full disk.
+        UserError: unknown format, or one that cannot hold the size; quality out of range; existing
+            file, unwritable or full disk.
     """
+    kind = check_target(path, image.width, image.height, quality=quality, overwrite=overwrite)
     image = _with_metadata(image, like.image)
-    kind = format_of(path)
     options: dict[str, Any] = {"keep": "all"}
     if kind in ("jpg", "webp", "avif"):
         options["Q"] = 90 if quality is None else quality
@@ -185,6 +203,12 @@ def save_picture(
         image = image.flatten(background=65535 if image.format == "ushort" else 255)
     if kind in ("jpg", "webp") and image.format == "ushort":
         image = (image / 257).rint().cast("uchar")
+    if kind in ("webp", "avif") and image.bands < 3 and image.get_typeof("icc-profile-data"):
+        # Both are written as RGB, which a gray profile does not describe.
+        with contextlib.suppress(pyvips.Error):  # a broken profile says nothing
+            image = image.icc_transform(
+                "srgb", embedded=True, depth=16 if image.format == "ushort" else 8
+            )
     with atomic(path, overwrite=overwrite) as partial:
         _vips_write(image, partial, options)
 
@@ -198,6 +222,35 @@ def format_of(path: Path) -> str:
     return name
 
 
+def check_target(
+    path: Path, width: int, height: int, *, quality: int | None, overwrite: bool
+) -> str:
+    """The format of a file to write; raises UserError for what is known before the work."""
+    kind = format_of(path)
+    _must_be_free(path, overwrite=overwrite)
+    if quality is not None and not 1 <= quality <= 100:
+        raise UserError(f"quality must be 1 to 100, not {quality}")
+    limit = LARGEST_SIDE.get(kind)
+    if limit and max(width, height) > limit:
+        raise UserError(
+            f"{kind} holds at most {limit} pixels a side, not {width} x {height}: "
+            "choose png or tiff"
+        )
+    return kind
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder to write to, and those above it; raises UserError when that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"{folder} is not a folder: choose another --output") from error
+    except OSError as error:
+        raise UserError(f"cannot make {folder}: {error.strerror}; choose another --output") from (
+            error
+        )
+
+
 @contextlib.contextmanager
 def atomic(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends well.
@@ -207,17 +260,16 @@ def atomic(path: Path, *, overwrite: bool) -> Iterator[Path]:
     Raises:
         UserError: ``path`` exists and may not be replaced, or its folder cannot be written.
     """
-    if path.exists() and not overwrite:
-        raise UserError(f"{path} exists: give --overwrite to replace it, or another --output")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder, not a file to write")
+    _must_be_free(path, overwrite=overwrite)
+    make_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         # A name of its own, with the suffix, which tells libvips the format.
         handle, name = tempfile.mkstemp(prefix=".acutance-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise UserError(f"cannot write to {path.parent}: {error.strerror}") from error
+        raise UserError(
+            f"cannot write to {path.parent}: {error.strerror}; choose another --output"
+        ) from error
     partial = Path(name)
     try:
         yield partial
@@ -234,7 +286,9 @@ def atomic(path: Path, *, overwrite: bool) -> Iterator[Path]:
             except OSError:  # a file system without hard links
                 partial.replace(path)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+        raise UserError(
+            f"cannot write {path}: {error.strerror}; check free space and permissions"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -250,14 +304,29 @@ def _vips_write(image: pyvips.Image, path: Path, options: dict[str, Any]) -> Non
 
 
 def _must_be_a_file(path: Path) -> None:
-    if not path.exists():
-        raise UserError(f"no such file: {path}")
-    if not path.is_file():
-        raise UserError(f"{path} is not a file")
-    if not os.access(path, os.R_OK):
-        raise UserError(f"no permission to read {path}")
-    if path.stat().st_size == 0:
-        raise UserError(f"{path} is empty")
+    try:
+        if not path.exists():
+            raise UserError(f"no such file: {path}")
+        if not path.is_file():
+            raise UserError(f"{path} is not a file: give an image")
+        if not os.access(path, os.R_OK):
+            raise UserError(f"no permission to read {path}")
+        if path.stat().st_size == 0:
+            raise UserError(f"{path} is empty: get it anew")
+    except OSError as error:  # a name that is too long, a dead network share
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _must_be_free(path: Path, *, overwrite: bool) -> None:
+    try:
+        if path.is_dir():
+            raise UserError(f"{path} is a folder, not a file to write")
+        if path.exists() and not overwrite:
+            raise UserError(f"{path} exists: give --overwrite to replace it, or another --output")
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror}; choose another --output"
+        ) from error
 
 
 def _check_limit(image: pyvips.Image, name: str, limit: int) -> None:
@@ -276,42 +345,50 @@ def _normalised(image: pyvips.Image, path: Path) -> Picture:
         notes.append("turned upright")
     if image.get_typeof("n-pages") and image.get("n-pages") > 1:
         notes.append("first page only")
-    gray = image.interpretation in ("b-w", "grey16")
-    deep = image.format in ("ushort", "short", "uint", "int", "float", "double")
-    if image.interpretation == "cmyk":
-        deep = image.format == "ushort"
+    space = image.interpretation
+    if space == "cmyk":
         profile = "embedded" if image.get_typeof("icc-profile-data") else "cmyk"
-        image = image.icc_transform(
-            "srgb", input_profile=profile, embedded=True, depth=16 if deep else 8
-        )
+        depth = 16 if image.format == "ushort" else 8
+        image = image.icc_transform("srgb", input_profile=profile, embedded=True, depth=depth)
         notes.append("converted from CMYK to sRGB")
-    elif gray or image.interpretation in ("srgb", "rgb16", "rgb"):
-        pass
-    elif image.bands in (1, 2) and image.interpretation in ("multiband", "histogram"):
-        gray = True
-    else:
-        notes.append(f"converted from {image.interpretation} to sRGB")
-        image = image.colourspace("rgb16" if deep else "srgb")
-    target = "ushort" if deep else "uchar"
-    if image.format != target:
-        # 1-bit and 4-bit files arrive as uchar already; floats are taken as 0..1 or 0..255 by vips.
-        image = image.colourspace("grey16" if gray else "rgb16") if deep else image.cast(target)
-        image = image.cast(target)
-    if image.bands > 4 or (gray and image.bands > 2):
-        image = image.extract_band(0, n=2 if gray else 4)
-    return Picture(image, path, tuple(notes))
+    elif image.format in ("float", "double") and (space in _PLAIN or space == "scrgb"):
+        image = _from_linear(image)
+        notes.append("converted from linear light to sRGB")
+    elif space not in _PLAIN:
+        image = image.colourspace("srgb" if image.format == "uchar" else "rgb16").copy()
+        image.remove("icc-profile-data")
+        notes.append(f"converted from {space} to sRGB")
+    if image.format not in ("uchar", "ushort"):
+        raise UserError(
+            f"{path} holds {image.format} numbers, whose white is not agreed upon: "
+            "convert it to 8 or 16 bits"
+        )
+    bands = 2 if space in ("b-w", "grey16") else 4
+    if image.bands > bands:
+        image = image.extract_band(0, n=bands)
+        notes.append("channels beyond alpha left out")
+    return Picture(_with_space(image), path, tuple(notes))
+
+
+def _from_linear(image: pyvips.Image) -> pyvips.Image:
+    """Linear light in floats, white at 1, to 16-bit sRGB or gray; alpha stays linear."""
+    gray = image.bands < 3
+    if gray:  # libvips knows linear light as RGB only
+        image = image[0].bandjoin([image[0], *image.bandsplit()])
+    image = image.copy(interpretation="scrgb").colourspace("grey16" if gray else "rgb16").copy()
+    image.remove("icc-profile-data")  # it described what was converted
+    return image
+
+
+def _with_space(image: pyvips.Image) -> pyvips.Image:
+    """The same pixels, named gray or RGB by what they are."""
+    gray, deep = image.bands < 3, image.format == "ushort"
+    names = ("b-w", "grey16") if gray else ("srgb", "rgb16")
+    return image.copy(interpretation=names[deep])
 
 
 def _with_metadata(image: pyvips.Image, like: pyvips.Image) -> pyvips.Image:
-    image = image.copy(xres=like.xres, yres=like.yres)
-    image = image.copy(
-        interpretation={
-            (False, "uchar"): "b-w",
-            (False, "ushort"): "grey16",
-            (True, "uchar"): "srgb",
-            (True, "ushort"): "rgb16",
-        }[(image.bands >= 3, image.format)]
-    )
+    image = _with_space(image).copy(xres=like.xres, yres=like.yres)
     fields = like.get_fields()
     for name in _METADATA:
         if name in fields:
@@ -330,6 +407,7 @@ def _is_big(image: pyvips.Image) -> bool:
 
 
 def _reason(error: pyvips.Error) -> str:
-    """The last line of what libvips says, without its prefix."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else "unknown reason"
+    """The last line in words of what libvips says, without the name of the function called."""
+    lines = [line.strip() for line in str(error).splitlines()[1:]]
+    worded = [line for line in lines if any(c.isalpha() for c in line)]
+    return worded[-1] if worded else "libvips does not say why"

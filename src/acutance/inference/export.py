@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from acutance.errors import UserError
+from acutance.image.io import make_folder
 from acutance.inference.backends.openvino import OpenVINOBackend
 from acutance.models.card import Card, file_entry, write_card
 from acutance.models.checkpoint import save_network
@@ -57,8 +58,8 @@ def export(network: nn.Module, card: Card, folder: Path, *, overwrite: bool = Fa
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(parameter.half().float())
+    make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".acutance-", dir=folder) as name:
             partial = Path(name)
             weights, graph = partial / targets[0].name, partial / targets[1].name
@@ -73,7 +74,9 @@ def export(network: nn.Module, card: Card, folder: Path, *, overwrite: bool = Fa
                 (partial / path.name).chmod(0o644)  # safetensors writes for its owner alone
                 (partial / path.name).replace(path)
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+        raise UserError(
+            f"cannot write to {folder}: {error.strerror}; check free space and permissions"
+        ) from error
     return targets[2]
 
 
@@ -145,8 +148,11 @@ def check_export(network: nn.Module, card: Card, folder: Path) -> float:
         with torch.no_grad():
             expected = network(lr).numpy()
         found = backend.run(lr.numpy())
-        if found.shape != expected.shape or not np.isfinite(found).all():
-            raise UserError("export refused: the ONNX gives another size or invalid numbers")
+        if found.shape != expected.shape or not np.isfinite(found - expected).all():
+            raise UserError(
+                "export refused: the network gives invalid numbers, or the ONNX another size; "
+                "export another checkpoint"
+            )
         worst = max(worst, float(np.abs(found - expected).max()))
     if worst > TOLERANCE:
         raise UserError(

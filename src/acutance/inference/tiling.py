@@ -4,7 +4,6 @@ A tile is read with a margin of the network's receptive field and the margin is 
 that tiles join without a seam: tiled equals untiled.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -41,8 +40,11 @@ def split_axis(size: int, tile: int, *, overlap: int, multiple: int) -> list[Spa
 
     Returns:
         Spans in order; their kept parts follow each other from 0 to ``size``.
+
+    Raises:
+        ValueError: arguments that do not fit the above.
     """
-    if size <= 0 or size % multiple or tile < multiple or overlap < 0:
+    if multiple < 1 or size < 1 or size % multiple or tile < multiple or overlap < 0:
         raise ValueError(f"cannot split {size} into {tile} with {overlap} over {multiple}")
     blocks, longest = size // multiple, tile // multiple
     count = -(-blocks // longest)
@@ -62,18 +64,6 @@ def split(height: int, width: int, tile: int, *, overlap: int, multiple: int) ->
     rows = split_axis(height, tile, overlap=overlap, multiple=multiple)
     columns = split_axis(width, tile, overlap=overlap, multiple=multiple)
     return [[Tile(y, x) for x in columns] for y in rows]
-
-
-def cost(height: int, width: int, tile: int, *, overlap: int, multiple: int) -> float:
-    """Pixels read for each pixel of the picture: 1 when untiled."""
-    tiles = _flat(split(height, width, tile, overlap=overlap, multiple=multiple))
-    read = sum((t.y.read_stop - t.y.read_start) * (t.x.read_stop - t.x.read_start) for t in tiles)
-    return read / (height * width)
-
-
-def _flat(rows: list[list[Tile]]) -> Iterator[Tile]:
-    for row in rows:
-        yield from row
 
 
 def _assert_sound(spans: list[Span], size: int, overlap: int, multiple: int) -> None:

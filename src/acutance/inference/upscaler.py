@@ -4,13 +4,14 @@ The command line, the evaluation and a Python program all run this code.
 """
 
 import math
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 import pyvips
@@ -20,7 +21,8 @@ from acutance.errors import UserError
 from acutance.image.io import (
     PIXEL_LIMIT,
     Picture,
-    format_of,
+    check_target,
+    make_folder,
     open_picture,
     pixels,
     save_picture,
@@ -135,9 +137,7 @@ class Upscaler:
         if isinstance(image, (str, Path)):
             picture = open_picture(Path(image))
             image = pixels(picture.image, picture.path)
-        source = _ArraySource(image)
-        strips = [strip for strip in self._strips(source, None)]
-        result = _from_unit(np.concatenate(strips), image.dtype)
+        result = self._assembled(_ArraySource(image), image.dtype)
         return result[:, :, 0] if image.ndim == 2 else result
 
     def upscale_float(self, lr: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -147,8 +147,7 @@ class Upscaler:
         """
         if lr.ndim != 3 or lr.shape[2] != 3:
             raise ValueError(f"expected (h, w, 3), not {lr.shape}")
-        source = _ArraySource(lr, clip=False)
-        return np.concatenate([strip for strip in self._strips(source, None, clip=False)])
+        return self._assembled(_ArraySource(lr, clip=False), np.dtype(np.float32), clip=False)
 
     def upscale_file(
         self,
@@ -162,40 +161,40 @@ class Upscaler:
     ) -> Summary:
         """Upscale a file into another; depth, alpha, colour profile and metadata are kept.
 
-        Rows of tiles are written to a temporary file beside the target as they are made, and the
-        target is encoded from it, so that memory stays bounded whatever the picture's size.
+        Tiles are written to a temporary file beside the target as they are made, and the target is
+        encoded from it, so that memory stays bounded whatever the picture's size.
 
         Raises:
             UserError: unreadable source, existing or unwritable target, full disk, invalid output.
                 The target is then as it was.
         """
-        kind = format_of(target)
-        if target.exists() and not overwrite:
-            raise UserError(f"{target} exists: give --overwrite to replace it, or another --output")
-        if target.exists() and source.exists() and target.samefile(source):
-            raise UserError(f"{target} is the source itself: give another --output")
         picture = open_picture(source, pixel_limit=pixel_limit)
         width, height = picture.image.width * self.scale, picture.image.height * self.scale
-        limit = {"webp": 16383, "jpg": 65535, "avif": 65535}.get(kind)
-        if limit and max(width, height) > limit:
-            raise UserError(f"{kind} holds at most {limit} pixels a side, not {width} x {height}")
+        if os.path.exists(target) and target.samefile(source):  # noqa: PTH110 - never raises
+            raise UserError(f"{target} is the source itself: give another --output")
+        kind = check_target(target, width, height, quality=quality, overwrite=overwrite)
+        notes = picture.notes
+        if kind == "tiff" and picture.image.get_typeof("exif-data"):
+            notes = (*notes, "EXIF left out, which libvips does not write into TIFF")
         folder = target.parent
+        make_folder(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             bands, size = picture.image.bands, 2 if picture.largest == 65535 else 1
             if shutil.disk_usage(folder).free < width * height * bands * size:
                 raise UserError(f"not enough free space in {folder} for {width} x {height} pixels")
             with tempfile.NamedTemporaryFile(prefix=".acutance-", dir=folder) as raw:
                 dtype = np.dtype(np.uint16 if size == 2 else np.uint8)
-                for strip in self._strips(_PictureSource(picture), progress):
-                    raw.write(_from_unit(strip, dtype).tobytes())
+                for top, left, part in self._parts(_PictureSource(picture), progress):
+                    _write_part(raw, _from_unit(part, dtype), top, left, width)
                 raw.flush()
                 image = pyvips.Image.rawload(
                     raw.name, width, height, bands, format="ushort" if size == 2 else "uchar"
                 )
                 save_picture(image, target, like=picture, quality=quality, overwrite=overwrite)
         except OSError as error:
-            raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+            raise UserError(
+                f"cannot write to {folder}: {error.strerror}; check free space and permissions"
+            ) from error
         return Summary(
             source=source,
             target=target,
@@ -203,12 +202,13 @@ class Upscaler:
             upscaled=(width, height),
             model=self.card.name,
             engine=self.engine,
-            notes=picture.notes,
+            notes=notes,
         )
 
     def _tile_size(self, memory: int, tile: int | None) -> int:
         """LR pixels on a side that fit the memory, margins included."""
-        multiple, margin = self.card.multiple, 2 * self.card.receptive_field
+        multiple = self.card.multiple
+        margin = 2 * -(-self.card.receptive_field // multiple) * multiple
         if tile is not None:
             if tile < multiple:
                 raise UserError(f"tile must be at least {multiple}, not {tile}")
@@ -218,32 +218,48 @@ class Upscaler:
         side = int(math.sqrt(memory * 2**20 / (BYTES_PER_VALUE * values)))
         if side - margin < 32:
             least = (32 + margin) ** 2 * BYTES_PER_VALUE * values / 2**20
-            raise UserError(f"memory of {memory} MiB is too little: give at least {least:.0f}")
+            raise UserError(
+                f"memory of {memory} MiB is too little: give at least {math.ceil(least)}"
+            )
         return (side - margin) // multiple * multiple
 
-    def _strips(
+    def _assembled(
+        self, source: _Source, dtype: np.dtype[Any], *, clip: bool = True
+    ) -> NDArray[Any]:
+        """The whole upscaled picture, ``(s*H, s*W, C)``."""
+        s = self.scale
+        result = np.empty((s * source.height, s * source.width, source.bands), dtype)
+        for top, left, part in self._parts(source, None, clip=clip):
+            bottom, right = top + part.shape[0], left + part.shape[1]
+            result[top:bottom, left:right] = _from_unit(part, dtype)
+        return result
+
+    def _parts(
         self, source: _Source, progress: Progress | None, *, clip: bool = True
-    ) -> Iterator[NDArray[np.float32]]:
-        """Rows of tiles as ``(rows, s*W, C)`` floats, top to bottom."""
-        multiple = self.card.multiple
-        height = source.height + padding_to_multiple(source.height, multiple)
-        width = source.width + padding_to_multiple(source.width, multiple)
+    ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+        """Upscaled parts, ``(top, left, (h, w, C))``, which cover the picture without overlap."""
+        s, multiple = self.scale, self.card.multiple
         rows = split(
-            height, width, self._tile, overlap=self.card.receptive_field, multiple=multiple
+            source.height + padding_to_multiple(source.height, multiple),
+            source.width + padding_to_multiple(source.width, multiple),
+            self._tile,
+            overlap=self.card.receptive_field,
+            multiple=multiple,
         )
-        total, done = len(rows) * len(rows[0]), 0
-        for row in rows:
-            parts = []
-            for tile in row:
-                part = self._tile_through(source, tile)
-                parts.append(part.clip(0, 1) if clip else part)
-                done += 1
-                if progress:
-                    progress(done, total)
-            strip = np.concatenate(parts, axis=1)
-            bottom = min(row[0].y.keep_stop, source.height) - row[0].y.keep_start
-            if bottom > 0:
-                yield strip[: bottom * self.scale, : source.width * self.scale]
+        tiles = [
+            tile
+            for row in rows
+            for tile in row
+            # The padding alone can fill the last part.
+            if tile.y.keep_start < source.height and tile.x.keep_start < source.width
+        ]
+        for i, tile in enumerate(tiles, start=1):
+            part = self._tile_through(source, tile)
+            top, left = tile.y.keep_start, tile.x.keep_start
+            part = part[: (source.height - top) * s, : (source.width - left) * s]
+            yield top * s, left * s, part.clip(0, 1) if clip else part
+            if progress:
+                progress(i, len(tiles))
 
     def _tile_through(self, source: _Source, tile: Tile) -> NDArray[np.float32]:
         """One tile's kept part, all bands."""
@@ -256,9 +272,13 @@ class Upscaler:
             colour = colour * alpha
         if colour.shape[2] == 1:
             colour = np.repeat(colour, 3, axis=2)
-        sr: NDArray[np.float32] = self._backend.run(colour.transpose(2, 0, 1)[None])[0].transpose(
-            1, 2, 0
-        )
+        sr_NCHW = self._backend.run(colour.transpose(2, 0, 1)[None])
+        high, wide = colour.shape[0] * s, colour.shape[1] * s
+        if sr_NCHW.shape != (1, 3, high, wide):
+            raise UserError(
+                f"model '{self.card.name}' does not upscale by {s} as its card says; get it anew"
+            )
+        sr: NDArray[np.float32] = sr_NCHW[0].transpose(1, 2, 0)
         keep = (
             slice(
                 (tile.y.keep_start - tile.y.read_start) * s,
@@ -278,10 +298,10 @@ class Upscaler:
             sr = sr.mean(axis=2, keepdims=True)
         if alpha is None:
             return sr
-        high, wide = alpha.shape[0] * s, alpha.shape[1] * s
-        alpha = resize(alpha, high, wide)[keep].clip(0, 1)
-        opaque = np.maximum(alpha, 1 / 1024)
-        return np.concatenate([(sr / opaque).clip(0, 1) * (alpha > 0), alpha], axis=2)
+        # Both overshoot at an edge of what is opaque, and in their ratio that cancels out.
+        alpha = resize(alpha, high, wide)[keep]
+        colour = (sr / np.maximum(alpha, 1 / 1024)).clip(0, 1) * (alpha > 0)
+        return np.concatenate([colour, alpha.clip(0, 1)], axis=2)
 
 
 class _ArraySource:
@@ -296,6 +316,8 @@ class _ArraySource:
             )
         if image.dtype not in (np.uint8, np.uint16) and not np.issubdtype(image.dtype, np.floating):
             raise UserError(f"expected uint8, uint16 or floats in [0, 1], not {image.dtype}")
+        if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
+            raise UserError("the image holds NaN or infinite numbers; replace them first")
         self._image, self._clip = image, clip
         self.height, self.width, self.bands = image.shape
 
@@ -327,6 +349,16 @@ def _read_padded(source: _Source, tile: Tile) -> NDArray[np.float32]:
     )
     extra = (bottom - top - inside.shape[0], right - left - inside.shape[1])
     return np.pad(inside, ((0, extra[0]), (0, extra[1]), (0, 0)), mode="symmetric")
+
+
+def _write_part(
+    file: IO[bytes], part: NDArray[Any], top: int, left: int, picture_width: int
+) -> None:
+    """Put a part's rows where they belong in a file of raw pixels."""
+    size = part.shape[2] * part.itemsize
+    for y, row in enumerate(part, start=top):
+        file.seek((y * picture_width + left) * size)
+        file.write(row.tobytes())
 
 
 def _to_unit(image: NDArray[Any]) -> NDArray[np.float32]:

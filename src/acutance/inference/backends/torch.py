@@ -42,5 +42,8 @@ class TorchBackend:
 
         with torch.inference_mode():
             lr = torch.from_numpy(np.ascontiguousarray(lr_NCHW)).to(self._device)
-            sr = self._network(lr.contiguous(memory_format=torch.channels_last))
+            try:
+                sr = self._network(lr.contiguous(memory_format=torch.channels_last))
+            except torch.OutOfMemoryError as error:
+                raise UserError(f"{self.name} has too little memory: give less --memory") from error
             return np.asarray(sr.float().cpu().numpy(), dtype=np.float32)
