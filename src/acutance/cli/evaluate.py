@@ -20,6 +20,7 @@ def evaluate(
     output_format: Annotated[Literal["md", "csv", "json"], Parameter(name="--format")] = "md",
     output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
     rows: Path | None = None,
+    record: Annotated[bool, Parameter(negative=())] = False,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     device: str = "auto",
     threads: int | None = None,
@@ -49,6 +50,8 @@ def evaluate(
         Write the table to this file instead of printing it.
     rows
         Write every picture's figures to this CSV file.
+    record
+        Write the model's figures into its card, for `acutance models`.
     overwrite
         Replace existing files.
     device
@@ -63,8 +66,10 @@ def evaluate(
 
     from acutance.data.benchmarks import find_benchmarks
     from acutance.evaluation import table
+    from acutance.evaluation.record import record as write_record
     from acutance.evaluation.run import Row, Upscale, bicubic, lanczos, run, run_on_pictures
     from acutance.image.io import atomic
+    from acutance.inference.models import find_card
     from acutance.metrics.protocol import protocol as protocol_by_name
 
     if scale < 2:
@@ -75,8 +80,11 @@ def evaluate(
     rules = protocol_by_name(protocol)
     pictures = find_benchmarks(data, sets.split(",") if sets else None)
     methods: dict[str, Upscale] = {"bicubic": bicubic(scale), "Lanczos": lanczos(scale)}
+    name = ""
     if model is None:
         model = "none" if images is not None else _default_model(scale)
+    if record and model == "none":
+        raise UserError("--record needs a model to record: give --model")
     if model != "none":
         from acutance.inference.upscaler import Upscaler
 
@@ -86,7 +94,8 @@ def evaluate(
                 f"{model} upscales by {upscaler.scale}, not by {scale}: "
                 f"give --scale {upscaler.scale}, or another model"
             )
-        methods = {f"Acutance {upscaler.card.name}": upscaler.upscale_float, **methods}
+        name = f"Acutance {upscaler.card.name}"
+        methods = {name: upscaler.upscale_float, **methods}
     console = Console(stderr=True)
     found: list[Row] = []
     if images is not None:
@@ -103,6 +112,9 @@ def evaluate(
         if path is not None:
             with atomic(path, overwrite=overwrite) as partial:
                 partial.write_text(content, encoding="utf-8")
+    if record:
+        own = [line for line in lines if line.method == name]
+        write_record(find_card(model), own, protocol=rules)
     if output is None:
         sys.stdout.write(text)
 

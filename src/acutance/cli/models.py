@@ -27,9 +27,9 @@ def models(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = 
     table = Table(box=None)
     for column in ("model", "scale", "kind", "parameters", "MAC/LR px", "PSNR", "SSIM", "HFENI"):
         table.add_column(column, justify="left" if column in ("model", "kind") else "right")
-    table.add_column("sha256")
+    table.add_column("sha256", no_wrap=True, min_width=12)
     for name, card in cards.items():
-        quality = card.metrics.get("poster2017", {})
+        quality = card.metrics.get("poster2017", {}).get("all", {})
         table.add_row(
             name,
             f"x{card.scale}",

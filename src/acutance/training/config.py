@@ -92,6 +92,24 @@ class TrainConfig:
     checkpoint_minutes: float = 5.0
     """Minutes between checkpoints."""
 
+    def __post_init__(self) -> None:
+        """Refuse what no run can do; raises UserError."""
+        if self.max_minutes is None and self.steps is None:
+            raise UserError("give the run a length: steps or max_minutes")
+        positive = ("steps", "max_minutes", "clip_norm")
+        for key in positive:
+            value = getattr(self, key)
+            if value is not None and value <= 0:
+                raise UserError(f"'{key}' must be positive, not {value}")
+        shares = ("warmup", "anneal", "drop_flattest", "ema")
+        for key in shares:
+            if not 0 <= getattr(self, key) <= 1:
+                raise UserError(f"'{key}' must lie between 0 and 1, not {getattr(self, key)}")
+        if not self.patches or not self.losses:
+            raise UserError("'patches' and 'losses' need at least one phase each")
+        if any(phase.patch < 1 or phase.batch < 1 for phase in self.patches):
+            raise UserError("every phase of 'patches' needs a patch and a batch of at least 1")
+
     def to_json(self) -> str:
         """The resolved configuration as stored beside the run."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"

@@ -6,11 +6,21 @@ from pathlib import Path
 
 import torch
 
+from acutance.errors import UserError
+
 
 def choose_device(name: str) -> torch.device:
-    """The device of a run: ``auto`` is CUDA, then MPS, then the CPU."""
+    """The device of a run: ``auto`` is CUDA, then MPS, then the CPU.
+
+    Raises UserError for a device that PyTorch does not know or cannot use here.
+    """
     if name != "auto":
-        return torch.device(name)
+        try:
+            device = torch.device(name)
+            torch.zeros(1, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise UserError(f"device '{name}' cannot be used here; try --device cpu") from error
+        return device
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():

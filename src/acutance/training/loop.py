@@ -108,7 +108,9 @@ def train(
             if resume
             else f"{run} already holds a run; go on with --resume or give another folder"
         )
-    if threads:
+    if threads is not None:
+        if threads < 1:
+            raise UserError(f"threads must be at least 1, not {threads}")
         torch.set_num_threads(threads)
     place = choose_device(device)
     dtype = choose_precision(config.precision, place)

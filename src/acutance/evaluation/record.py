@@ -1,0 +1,42 @@
+"""Measured figures into a model's card, so that ``acutance models`` and the docs can quote them."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from acutance.evaluation.table import Line
+from acutance.image.io import atomic
+from acutance.metrics.protocol import Protocol
+from acutance.models.card import read_card, write_card
+
+
+def record(card_path: Path, lines: Sequence[Line], *, protocol: Protocol) -> None:
+    """Replace the card's figures for a protocol: ``metrics[protocol][set]``.
+
+    Args:
+        card_path: the model's card.
+        lines: the model's own lines, one a set and one over all.
+        protocol: how they were measured.
+
+    Raises:
+        UserError: the card cannot be written.
+    """
+    card = read_card(card_path)
+    figures = {
+        line.set_name: {
+            "images": line.images,
+            "psnr": round(line.psnr, 4),
+            "ssim": round(line.ssim, 5),
+            "hfeni": _rounded(line.hfeni),
+            "pooled_hfeni": _rounded(line.pooled_hfeni),
+            "median_hfeni": _rounded(line.median_hfeni),
+        }
+        for line in lines
+    }
+    metrics = {**card.metrics, protocol.name: figures}
+    with atomic(card_path, overwrite=True) as partial:
+        write_card(partial, dataclasses.replace(card, metrics=metrics))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

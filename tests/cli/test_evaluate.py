@@ -1,0 +1,119 @@
+"""``acutance evaluate`` and ``acutance models``: tables that can be read and trusted."""
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run, one_line, write_photo
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> Path:
+    """Two sets of two pictures and one, noise, 40 x 36."""
+    for name, seed in (("Set5/a", 0), ("Set5/b", 1), ("Set14/c", 2)):
+        write_photo(tmp_path / "sets" / f"{name}.png", seed)
+        large = write_photo(tmp_path / "sets" / f"{name}.png", seed)
+        enlarge(large)
+    return tmp_path / "sets"
+
+
+def enlarge(path: Path) -> None:
+    import pyvips
+
+    image = pyvips.Image.new_from_file(str(path)).copy_memory()
+    image.resize(2).write_to_file(str(path))
+
+
+def test_the_table(acutance: Run, sets: Path, model: Path) -> None:
+    result = acutance("evaluate", "--data", sets, "--scale", 2, "--model", model, "--quiet")
+    assert result.status == 0, result.err
+    for word in ("Acutance tiny-x2", "bicubic", "Lanczos", "Set5", "Set14", "all", "poster2017"):
+        assert word in result.out
+    assert "published" not in result.out  # these are not the customary pictures
+
+
+def test_json_csv_and_rows_agree(acutance: Run, sets: Path, model: Path, tmp_path: Path) -> None:
+    words = ("evaluate", "--data", sets, "--scale", 2, "--model", model, "--quiet")
+    found = json.loads(acutance(*words, "--format", "json", "--rows", tmp_path / "r.csv").out)
+    table = list(csv.DictReader(io.StringIO(acutance(*words, "--format", "csv").out)))
+    rows = list(csv.DictReader((tmp_path / "r.csv").open()))
+    assert len(rows) == 3 * 3
+    ours = [float(r["psnr"]) for r in rows if r["method"] == "bicubic"]
+    line = next(x for x in found["lines"] if (x["method"], x["set_name"]) == ("bicubic", "all"))
+    assert line["psnr"] == pytest.approx(sum(ours) / 3, abs=1e-3)
+    same = next(x for x in table if (x["method"], x["set_name"]) == ("bicubic", "all"))
+    assert float(same["psnr"]) == pytest.approx(line["psnr"])
+    hfenn = [float(r["hfenn"]) for r in rows if r["method"] == "bicubic"]
+    assert line["pooled_hfeni"] == pytest.approx(3 / sum(hfenn), rel=1e-3)
+    assert line["median_hfeni"] == pytest.approx(1 / sorted(hfenn)[1], rel=1e-3)
+
+
+def test_pictures_of_another_program(acutance: Run, sets: Path, tmp_path: Path) -> None:
+    """The ground truth itself has no error."""
+    for path in sets.glob("*/*.png"):
+        (tmp_path / "made").mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "made" / f"{path.stem}_x2.png")
+    words = ("evaluate", "--data", sets, "--scale", 2, "--format", "json", "--quiet")
+    result = acutance(*words, "--images", tmp_path / "made")
+    lines = json.loads(result.out)["lines"]
+    assert lines[0]["method"] == "pictures in made"
+    assert lines[0]["psnr"] is None  # infinite
+    assert lines[0]["ssim"] == pytest.approx(1)
+    (tmp_path / "made" / "a_x2.png").unlink()
+    assert "Set5/a" in one_line(acutance(*words, "--images", tmp_path / "made"))
+
+
+def test_figures_are_recorded_in_the_card(
+    acutance: Run, sets: Path, model: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "model"
+    shutil.copytree(model.parent, copy)
+    words = ("evaluate", "--data", sets, "--scale", 2, "--model", copy, "--quiet", "--record")
+    assert acutance(*words).status == 0
+    card = json.loads((copy / "tiny-x2.json").read_text())
+    assert card["metrics"]["poster2017"]["all"]["images"] == 3
+    assert set(card["metrics"]["poster2017"]) == {"Set5", "Set14", "all"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--scale", "4", "--protocol", "mine"], "unknown protocol 'mine'"),
+        (["--scale", "5"], "no model upscales by 5"),
+        (["--scale", "1"], "at least 2"),
+        (["--scale", "2", "--sets", "Set7"], "no set Set7"),
+        (["--scale", "2", "--model", "base-x4"], "not by 2"),
+        (["--scale", "2", "--model", "none", "--record"], "--model"),
+        (["--scale", "2", "--images", "nowhere"], "no such folder"),
+    ],
+)
+def test_wrong_wishes_are_one_line(
+    acutance: Run, sets: Path, arguments: list[str], message: str
+) -> None:
+    result = acutance("evaluate", "--data", sets, "--quiet", *arguments)
+    assert result.status == 1
+    assert message in one_line(result)
+
+
+def test_tables_are_not_overwritten(acutance: Run, sets: Path, tmp_path: Path) -> None:
+    words = ("evaluate", "--data", sets, "--scale", 2, "--model", "none", "--quiet")
+    assert acutance(*words, "-o", tmp_path / "t.md").status == 0
+    before = (tmp_path / "t.md").read_text()
+    assert "--overwrite" in one_line(acutance(*words, "-o", tmp_path / "t.md"))
+    assert (tmp_path / "t.md").read_text() == before
+
+
+def test_models_lists_what_ships(acutance: Run) -> None:
+    result = acutance("models")
+    assert result.status == 0
+    cards = json.loads(acutance("models", "--json").out)
+    for name, card in cards.items():
+        assert name in result.out
+        assert card["files"]["onnx"]["sha256"][:12] in result.out
+        figures = card["metrics"]["poster2017"]["all"]
+        assert figures["images"] == 119
+        assert f"{figures['psnr']:.2f}" in result.out

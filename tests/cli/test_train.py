@@ -1,0 +1,90 @@
+"""``acutance train`` and ``acutance export``: from photos to a model."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import TINY, Run, one_line, write_photo
+
+
+def test_a_run_becomes_a_model(model: Path, run: Path) -> None:
+    card = json.loads(model.read_text())
+    assert card["scale"] == 2
+    assert card["training"]["steps"] == 2
+    assert card["training"]["command"].startswith("acutance train base-x2 --data DIR --out RUN")
+    assert card["training"]["too_small"] == 1
+    assert {path.suffix for path in model.parent.iterdir()} == {".json", ".onnx", ".safetensors"}
+    assert list((run / "samples").glob("*/hr.png"))
+    assert list((run / "samples").glob("*/0000002.png"))
+
+
+def test_an_export_is_not_overwritten(acutance: Run, run: Path, model: Path) -> None:
+    before = model.read_bytes()
+    assert "--overwrite" in one_line(acutance("export", run))
+    assert model.read_bytes() == before
+
+
+def test_an_export_that_differs_is_refused(
+    acutance: Run, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acutance.inference.export.TOLERANCE", 0.0)
+    monkeypatch.setattr("numpy.abs", lambda x: x * 0 + 1.0)  # as if every pixel were wrong
+    result = acutance("export", run, "--out", tmp_path / "out")
+    assert "export refused" in one_line(result)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_finished_run_can_be_resumed_longer(acutance: Run, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert acutance("train", "base-x4", "--data", photos, "--out", out, *TINY).status == 0
+    longer = acutance("train", "--resume", "--data", photos, "--out", out, "--set", "steps=3")
+    assert longer.status == 0, longer.err
+    assert json.loads((out / "run.json").read_text())["steps"] == 3
+
+
+def test_from_a_model(acutance: Run, photos: Path, model: Path, tmp_path: Path) -> None:
+    result = acutance(
+        *("train", "base-x4", "--data", photos, "--out", tmp_path / "run"),
+        *(*TINY, "--from", model),
+    )
+    assert result.status == 0, result.err
+    assert f"started from {model}" in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nonsense"], "unknown recipe 'nonsense'"),
+        ([], "name a recipe"),
+        (["base-x4", "--set", "nonsense=1"], "unknown setting 'nonsense'"),
+        (["base-x4", "--set", "steps"], "key=value"),
+        (["base-x4", "--set", "size=huge"], "unknown size 'huge'"),
+        (["base-x4", "--from", "nonsense"], "unknown model 'nonsense'"),
+        (["--resume"], "not a training run"),
+        (["base-x4", "--max-minutes", "-1"], "max_minutes"),
+        (["base-x4", "--threads", "0"], "threads"),
+        (["base-x4", "--device", "nonsense"], "nonsense"),
+    ],
+)
+def test_wrong_wishes_are_one_line(
+    acutance: Run, photos: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    result = acutance("train", *arguments, "--data", photos, "--out", tmp_path / "run")
+    assert result.status == 1
+    assert message in one_line(result)
+
+
+def test_photos_that_are_not_enough(acutance: Run, tmp_path: Path) -> None:
+    write_photo(tmp_path / "small" / "a.png")
+    (tmp_path / "none").mkdir()
+    for folder, message in (("small", "large enough"), ("none", "no photos"), ("x", "no such")):
+        out = tmp_path / "run"
+        result = acutance("train", "base-x4", "--data", tmp_path / folder, "--out", out)
+        assert result.status == 1
+        assert message in one_line(result)
+
+
+def test_without_pytorch(acutance: Run, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acutance.cli.train.find_spec", lambda name: None)
+    assert "pip install 'acutance[train]'" in one_line(acutance("export", run))

@@ -1,0 +1,174 @@
+"""``acutance upscale``: what a person does with it, and what they do wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import pyvips
+
+from .conftest import Run, one_line, write_photo
+
+
+def size(path: Path) -> tuple[int, int]:
+    image = pyvips.Image.new_from_file(str(path))
+    return image.width, image.height
+
+
+def test_a_photo_gets_a_larger_one_beside_it(acutance: Run, photo: Path) -> None:
+    result = acutance("upscale", photo, "--threads", 1)
+    assert result.status == 0
+    assert size(photo.with_name("a photo_x4.png")) == (120, 80)
+    assert "30 x 20 -> 120 x 80" in result.out
+    assert "base-x4" in result.out
+    assert "MiB" in result.out
+
+
+def test_the_summary_as_json(acutance: Run, photo: Path, model: Path) -> None:
+    result = acutance("upscale", photo, "--model", model, "--json", "--scale", 2)
+    done = json.loads(result.out)["done"]
+    assert done[0]["upscaled"] == [60, 40]
+    assert done[0]["model"] == "tiny-x2"
+    assert done[0]["seconds"] >= 0
+    assert done[0]["peak_memory_mib"] > 0
+
+
+def test_quiet_says_nothing(acutance: Run, photo: Path, model: Path) -> None:
+    result = acutance("upscale", photo, "--model", model, "-q")
+    assert (result.status, result.out, result.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "webp", "tiff"])
+def test_format_decides_the_suffix(acutance: Run, photo: Path, model: Path, kind: str) -> None:
+    assert acutance("upscale", photo, "--model", model, "--format", kind).status == 0
+    assert size(photo.with_name(f"a photo_x2.{kind}")) == (60, 40)
+
+
+def test_a_name_for_the_output_and_its_quality(
+    acutance: Run, photo: Path, model: Path, tmp_path: Path
+) -> None:
+    for quality in (20, 95):
+        target = tmp_path / "new folder" / f"{quality}.jpg"
+        acutance("upscale", photo, "--model", model, "-o", target, "--quality", quality)
+    small, large = (tmp_path / "new folder" / f"{q}.jpg" for q in (20, 95))
+    assert small.stat().st_size < large.stat().st_size
+
+
+def test_a_folder_with_bad_files_is_finished(
+    acutance: Run, photo: Path, model: Path, tmp_path: Path
+) -> None:
+    folder, out = photo.parent, tmp_path / "out"
+    (folder / "broken.png").write_bytes(photo.read_bytes()[:200])
+    (folder / "empty.jpg").touch()
+    (folder / "notes.txt").write_text("not an image, and not named as one")
+    write_photo(folder / "z.png", 1)
+    result = acutance("upscale", folder, "--model", model, "-o", out)
+    assert result.status == 1
+    assert sorted(p.name for p in out.iterdir()) == ["a photo_x2.png", "z_x2.png"]
+    lines = result.err.strip().splitlines()
+    assert lines[-1].startswith("2 done, 2 failed: ")
+    assert "broken.png" in lines[-1]
+    assert "empty.jpg" in lines[-1]
+    assert "Traceback" not in result.err
+
+
+def test_a_folder_again_leaves_its_own_outputs_alone(
+    acutance: Run, photo: Path, model: Path
+) -> None:
+    assert acutance("upscale", photo.parent, "--model", model).status == 0
+    assert acutance("upscale", photo.parent, "--model", model, "--overwrite").status == 0
+    assert sorted(p.name for p in photo.parent.iterdir()) == ["a photo.png", "a photo_x2.png"]
+
+
+def test_a_glob_that_the_shell_left_alone(acutance: Run, photo: Path, model: Path) -> None:
+    write_photo(photo.with_name("b.png"), 1)
+    assert acutance("upscale", photo.parent / "*.png", "--model", model).status == 0
+    assert photo.with_name("b_x2.png").exists()
+
+
+def test_nothing_is_overwritten_unless_told_so(acutance: Run, photo: Path, model: Path) -> None:
+    target = photo.with_name("a photo_x2.png")
+    target.write_text("precious")
+    result = acutance("upscale", photo, "--model", model)
+    assert result.status == 1
+    assert "--overwrite" in one_line(result)
+    assert target.read_text() == "precious"
+    assert acutance("upscale", photo, "--model", model, "--overwrite").status == 0
+    assert size(target) == (60, 40)
+
+
+def test_two_sources_of_one_target(acutance: Run, photo: Path, model: Path) -> None:
+    other = write_photo(photo.parent / "other" / photo.name, 1)
+    out = photo.parent / "out"
+    out.mkdir()
+    result = acutance("upscale", photo, other, "--model", model, "-o", out)
+    assert result.status == 1
+    assert "would both become" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--scale", "3"], "no model upscales by 3"),
+        (["--scale", "0"], "scale must be positive"),
+        (["--model", "nonsense"], "unknown model 'nonsense'"),
+        (["--model", "base-x4", "--scale", "2"], "upscales by 4, not by 2"),
+        (["--format", "bmp"], "unknown format 'bmp'"),
+        (["--quality", "0"], "quality must be 1 to 100"),
+        (["--device", "nonsense"], "nonsense"),
+        (["--threads", "0"], "threads must be at least 1"),
+        (["--memory", "1"], "memory"),
+        (["--tile", "1"], "tile"),
+        (["--pixel-limit", "0.0001"], "over the limit"),
+        (["-o", "x.gif"], "cannot write 'x.gif'"),
+        (["-o", "/dev/null/x.png"], "/dev/null"),
+    ],
+)
+def test_wrong_wishes_are_one_line(
+    acutance: Run, photo: Path, arguments: list[str], message: str
+) -> None:
+    result = acutance("upscale", photo, *arguments)
+    assert result.status == 1
+    assert message in one_line(result)
+    assert sorted(p.name for p in photo.parent.iterdir()) == ["a photo.png"]
+
+
+def test_inputs_that_are_none(acutance: Run, tmp_path: Path) -> None:
+    assert "no input" in one_line(acutance("upscale"))
+    assert "no such file" in one_line(acutance("upscale", tmp_path / "none.png"))
+    assert "no images in folder" in one_line(acutance("upscale", tmp_path))
+    assert "no files match" in one_line(acutance("upscale", tmp_path / "*.png"))
+    (tmp_path / "text.png").write_text("hello")
+    assert "not an image" in one_line(acutance("upscale", tmp_path / "text.png"))
+
+
+def test_a_damaged_model_is_one_line(
+    acutance: Run, photo: Path, model: Path, tmp_path: Path
+) -> None:
+    for path in model.parent.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    onnx = tmp_path / "tiny-x2.onnx"
+    onnx.write_bytes(onnx.read_bytes()[:-9])
+    result = acutance("upscale", photo, "--model", tmp_path / "tiny-x2.json")
+    assert result.status == 1
+    assert "does not match its card" in one_line(result)
+    assert "not a model card" in one_line(acutance("upscale", photo, "--model", photo))
+
+
+def test_wrong_usage_is_status_2(acutance: Run, photo: Path) -> None:
+    assert acutance("upscale", photo, "--nonsense").status == 2
+    assert acutance("upscale", photo, "--quality", "high").status == 2
+    assert acutance("nonsense").status == 2
+
+
+def test_the_program_itself(photo: Path, model: Path) -> None:
+    """As installed: exit status and streams of the real process."""
+    command = [sys.executable, "-m", "acutance.cli.main", "upscale", "--model", str(model)]
+    good = subprocess.run([*command, str(photo)], capture_output=True, text=True, check=False)
+    assert good.returncode == 0, good.stderr
+    assert good.stdout.count("\n") == 1
+    bad = subprocess.run([*command, "none.png"], capture_output=True, text=True, check=False)
+    assert bad.returncode == 1
+    assert bad.stderr.strip().startswith("acutance: no such file")
+    assert bad.stdout == ""
