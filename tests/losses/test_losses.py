@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import correlate
+from skimage.metrics import structural_similarity
 
 from acutance.image.colour import bt601_studio_luma
 from acutance.image.filters import log_kernel
 from acutance.losses.composite import CompositeLoss
 from acutance.losses.hfenn import HFENN
 from acutance.losses.pixel import l1, mse
+from acutance.losses.ssim import SSIMLoss
 
 
 def pair(height: int = 40, width: int = 33) -> tuple[torch.Tensor, torch.Tensor]:
@@ -22,8 +24,8 @@ def pair(height: int = 40, width: int = 33) -> tuple[torch.Tensor, torch.Tensor]
 
 def test_pixel_losses() -> None:
     sr, hr = pair()
-    assert l1(sr, hr).item() == pytest.approx(float(np.abs((sr - hr).numpy()).mean()))
-    assert mse(sr, hr).item() == pytest.approx(float(((sr - hr).numpy() ** 2).mean()))
+    assert l1(sr, hr).mean().item() == pytest.approx(float(np.abs((sr - hr).numpy()).mean()))
+    assert mse(sr, hr).mean().item() == pytest.approx(float(((sr - hr).numpy() ** 2).mean()))
 
 
 def test_hfenn_is_its_formula() -> None:
@@ -32,7 +34,8 @@ def test_hfenn_is_its_formula() -> None:
     for image in (sr - hr).double().permute(0, 2, 3, 1).numpy():
         error = bt601_studio_luma(image) - 16 / 255  # the offset cancels in a difference
         values.append(correlate(error, log_kernel())[7:-7, 7:-7] ** 2 / 1e-4)
-    assert HFENN()(sr, hr).item() == pytest.approx(float(np.mean(values)), rel=1e-5)
+    expected = [float(value.mean()) for value in values]
+    assert HFENN()(sr, hr).tolist() == pytest.approx(expected, rel=1e-5)
 
 
 def test_hfenn_sees_edges_and_not_brightness() -> None:
@@ -43,18 +46,54 @@ def test_hfenn_sees_edges_and_not_brightness() -> None:
     assert HFENN()(edge, flat).item() > 0.1
 
 
-def test_composite_adds_alpha_times_hfenn() -> None:
+def test_ssim_loss_is_one_minus_the_metric() -> None:
+    sr, hr = pair()
+    for patch, value in enumerate(SSIMLoss()(sr, hr)):
+        first, second = (
+            bt601_studio_luma(x[patch].permute(1, 2, 0).double().numpy()) for x in (sr, hr)
+        )
+        expected = structural_similarity(
+            first,
+            second,
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+        assert 1 - value.item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_composite_is_its_formula() -> None:
     sr, hr = pair()
     criterion = CompositeLoss()
-    assert criterion(sr, hr, "l1", 0.0) == l1(sr, hr)
-    expected = mse(sr, hr) + 0.25 * HFENN()(sr, hr)
-    assert criterion(sr, hr, "mse", 0.25).item() == pytest.approx(expected.item())
+    assert criterion(sr, hr, content="l1") == l1(sr, hr).mean()
+    sums = mse(sr, hr) + 0.25 * HFENN()(sr, hr)
+    plain = criterion(sr, hr, content="mse", alpha=0.25)
+    assert plain.item() == pytest.approx(sums.mean().item())
+    log = criterion(sr, hr, content="mse", alpha=0.25, log=True)
+    assert log.item() == pytest.approx(0.01 * np.log(sums.numpy() + 1e-5).mean(), rel=1e-5)
+    both = criterion(sr, hr, content="mse", alpha=0.25, beta=0.5)
+    expected = sums.mean() + 0.5 * SSIMLoss()(sr, hr).mean()
+    assert both.item() == pytest.approx(expected.item())
+
+
+def test_logarithm_weighs_every_patch_alike() -> None:
+    """The gradient of a patch no longer grows with its error."""
+    hr = torch.zeros(2, 3, 16, 16)
+    sr = hr.clone()
+    sr[0] += 0.1
+    sr[1] += 0.2
+    sr.requires_grad_()
+    CompositeLoss()(sr, hr, content="mse", log=True).backward()
+    assert sr.grad is not None
+    steps = (sr.grad * sr.detach()).sum(dim=(1, 2, 3))
+    assert steps[0].item() == pytest.approx(steps[1].item(), rel=1e-2)
 
 
 def test_losses_have_gradients() -> None:
     sr, hr = pair()
     sr.requires_grad_()
-    CompositeLoss()(sr, hr, "mse", 1e-3).backward()
+    CompositeLoss()(sr, hr, content="mse", alpha=1e-3, beta=0.02, log=True).backward()
     assert sr.grad is not None
     assert torch.isfinite(sr.grad).all()
     assert (sr.grad != 0).any()

@@ -1,4 +1,4 @@
-"""Laplacian of Gaussian, the filter behind HFENN and HFENI.
+"""Filters: the Laplacian of Gaussian of HFENN and HFENI, and the Gaussian window of SSIM.
 
 Source: MATLAB's ``fspecial('log', size, sigma)``; its use as a measure of high-frequency error is
 from Ravishankar and Bresler, "MR image reconstruction from highly undersampled k-space data by
@@ -73,6 +73,17 @@ def log_filter(image_HW: NDArray[np.floating]) -> NDArray[np.float64]:
     for column, row in zip(columns, rows, strict=True):
         result += correlate_separable(padded, column, row)
     return result
+
+
+SSIM_SIZE = 11
+"""Pixels on a side of SSIM's window."""
+
+
+def gaussian_taps(size: int = SSIM_SIZE, sigma: float = 1.5) -> NDArray[np.float64]:
+    """A Gaussian window of one axis, sum 1; the two-dimensional one is its outer product."""
+    x = np.arange(size) - (size - 1) / 2
+    taps = np.exp(-(x**2) / (2 * sigma**2))
+    return np.asarray(taps / taps.sum(), dtype=np.float64)
 
 
 _BLOCK = 64  # output rows a product: keeps the matrices dense and in the cache

@@ -13,7 +13,7 @@ from acutance.image.filters import HFENN_CONSTANT, band_matrix, log_factors
 
 
 class HFENN(nn.Module):
-    """``mean LoG(luma(sr - hr))^2 / 1e-4``, computed in fp32.
+    """``mean LoG(luma(sr - hr))^2 / 1e-4`` of each patch, computed in fp32.
 
     The filter runs on the part of the patch where it fits: mirrored edges inside a training patch
     would be errors that no picture has. It is applied as two matrix products per separable part,
@@ -30,7 +30,7 @@ class HFENN(nn.Module):
         self._bands: dict[tuple[int, int, torch.device], tuple[Tensor, Tensor]] = {}
 
     def forward(self, sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
-        """Both ``(N, 3, H, W)`` in [0, 1], at least ``size`` pixels on each axis; a scalar."""
+        """Both ``(N, 3, H, W)`` in [0, 1], at least ``size`` pixels on each axis; ``(N,)``."""
         with torch.autocast(sr_NCHW.device.type, enabled=False):
             error_NHW = ((sr_NCHW - hr_NCHW).float() * self.luma).sum(dim=1)
             _, height, width = error_NHW.shape
@@ -39,7 +39,7 @@ class HFENN(nn.Module):
             filtered = (error_NHW @ right).unflatten(2, (parts, -1)).transpose(1, 2)
             edges_NHW: Tensor = left @ filtered.flatten(1, 2)
             assert edges_NHW.shape[2] == width - len(self._rows[0]) + 1
-            return edges_NHW.square().mean() / HFENN_CONSTANT
+            return edges_NHW.square().mean(dim=(1, 2)) / HFENN_CONSTANT
 
     def _matrices(self, height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """``(H', parts*H)`` and ``(W, parts*W')``: the filters of each axis, side by side."""

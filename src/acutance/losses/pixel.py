@@ -1,13 +1,13 @@
-"""Pixel losses: mean absolute and mean squared error, over all of ``(N, 3, H, W)`` in [0, 1]."""
+"""Pixel losses of each patch: ``(N, 3, H, W)`` in [0, 1] to ``(N,)``."""
 
 from torch import Tensor
 
 
 def l1(sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
     """``mean |sr - hr|``: robust early in training (Zhao et al., IEEE TCI 2017)."""
-    return (sr_NCHW - hr_NCHW).abs().mean()
+    return (sr_NCHW - hr_NCHW).abs().mean(dim=(1, 2, 3))
 
 
 def mse(sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
     """``mean (sr - hr)^2``: what PSNR measures."""
-    return (sr_NCHW - hr_NCHW).square().mean()
+    return (sr_NCHW - hr_NCHW).square().mean(dim=(1, 2, 3))

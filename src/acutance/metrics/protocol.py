@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from acutance.errors import UserError
 from acutance.image.colour import bt601_studio_luma
+from acutance.image.filters import SSIM_SIZE
 from acutance.metrics.hfeni import hfenn
 from acutance.metrics.psnr import psnr
-from acutance.metrics.ssim import SIZE, ssim
+from acutance.metrics.ssim import ssim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +101,10 @@ def measure(
             f"the output is {sr.shape[1]} x {sr.shape[0]}, not {hr.shape[1]} x {hr.shape[0]}"
         )
     cut = protocol.cut(scale)
-    if min(hr.shape[:2]) - 2 * cut < SIZE:
+    if min(hr.shape[:2]) - 2 * cut < SSIM_SIZE:
         raise UserError(
             f"a picture of {hr.shape[1]} x {hr.shape[0]} is too small to measure: "
-            f"at least {SIZE + 2 * cut} pixels a side"
+            f"at least {SSIM_SIZE + 2 * cut} pixels a side"
         )
     inner = (slice(cut, hr.shape[0] - cut), slice(cut, hr.shape[1] - cut))
     rounded = np.rint(sr[inner].astype(np.float64).clip(0, 1) * 255) / 255

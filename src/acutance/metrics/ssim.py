@@ -9,17 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from acutance.image.filters import correlate_separable
-
-SIZE = 11
-SIGMA = 1.5
-
-
-def gaussian_taps(size: int = SIZE, sigma: float = SIGMA) -> NDArray[np.float64]:
-    """A Gaussian window of one axis, sum 1; the two-dimensional one is its outer product."""
-    x = np.arange(size) - (size - 1) / 2
-    taps = np.exp(-(x**2) / (2 * sigma**2))
-    return np.asarray(taps / taps.sum(), dtype=np.float64)
+from acutance.image.filters import SSIM_SIZE, correlate_separable, gaussian_taps
 
 
 def ssim(
@@ -44,11 +34,11 @@ def ssim(
     Raises:
         ValueError: smaller than the window.
     """
-    if min(first.shape) < SIZE:
-        raise ValueError(f"SSIM needs at least {SIZE} x {SIZE} pixels, not {first.shape}")
+    if min(first.shape) < SSIM_SIZE:
+        raise ValueError(f"SSIM needs at least {SSIM_SIZE} x {SSIM_SIZE} pixels, not {first.shape}")
     a, b = first.astype(np.float64), second.astype(np.float64)
     if region == "whole":
-        a, b = (np.pad(x, SIZE // 2, mode="edge") for x in (a, b))
+        a, b = (np.pad(x, SSIM_SIZE // 2, mode="edge") for x in (a, b))
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     taps = gaussian_taps()
     mu_a, mu_b, mean_aa, mean_bb, mean_ab = correlate_separable(

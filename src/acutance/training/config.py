@@ -24,7 +24,7 @@ class PatchPhase:
 
 @dataclass(frozen=True, kw_only=True)
 class LossPhase:
-    """The loss ``content + alpha * HFENN`` up to a point of the run."""
+    """The loss ``content + alpha * HFENN + beta * (1 - SSIM)`` up to a point of the run."""
 
     until: float
     """Progress in [0, 1] at which the phase ends."""
@@ -32,6 +32,10 @@ class LossPhase:
     """The pixel loss."""
     alpha: float = 0.0
     """Weight of HFENN; 2.6e-3 puts it on a par with MSE at x4."""
+    beta: float = 0.0
+    """Weight of ``1 - SSIM``."""
+    log: bool = False
+    """Take the logarithm of content and HFENN, patch by patch: every patch counts alike."""
 
 
 @dataclass(frozen=True, kw_only=True)

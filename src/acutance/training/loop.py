@@ -222,7 +222,13 @@ class _Loop:
             result = train_step(
                 self.state,
                 batch,
-                partial(self.criterion, content=loss_phase.content, alpha=loss_phase.alpha),
+                partial(
+                    self.criterion,
+                    content=loss_phase.content,
+                    alpha=loss_phase.alpha,
+                    beta=loss_phase.beta,
+                    log=loss_phase.log,
+                ),
                 learning_rate=config.learning_rate * factor,
                 dtype=self.dtype,
                 clip_norm=config.clip_norm,

@@ -1,0 +1,50 @@
+"""``1 - SSIM`` of luma as a loss: structure that squared errors weigh too little.
+
+Source: Wang, Bovik, Sheikh and Simoncelli, IEEE TIP 2004; as a loss: Zhao, Gallo, Frosio and Kautz,
+"Loss functions for image restoration with neural networks", IEEE TCI 2017.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from acutance.image.colour import BT601_STUDIO_OFFSET, BT601_STUDIO_WEIGHTS
+from acutance.image.filters import band_matrix, gaussian_taps
+
+
+class SSIMLoss(nn.Module):
+    """``1 - SSIM`` of each patch, on BT.601 studio luma in [0, 1], where the window fits; fp32.
+
+    The Gaussian is applied as products with banded matrices, as HFENN's filter is.
+    """
+
+    luma: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        luma = torch.tensor(BT601_STUDIO_WEIGHTS).reshape(1, 3, 1, 1)
+        self.register_buffer("luma", luma, persistent=False)
+        self._bands: dict[tuple[int, torch.device], Tensor] = {}
+
+    def forward(self, sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
+        """Both ``(N, 3, H, W)`` in [0, 1], at least 11 pixels on each axis; ``(N,)``."""
+        with torch.autocast(sr_NCHW.device.type, enabled=False):
+            a, b = (
+                (x.float() * self.luma).sum(dim=1) + BT601_STUDIO_OFFSET for x in (sr_NCHW, hr_NCHW)
+            )
+            down, across = self._band(a.shape[1], a.device), self._band(a.shape[2], a.device).T
+            means = [down @ (x @ across) for x in (a, b, a * a, b * b, a * b)]
+            mu_a, mu_b, mean_aa, mean_bb, mean_ab = means
+            var_a, var_b, cov = mean_aa - mu_a**2, mean_bb - mu_b**2, mean_ab - mu_a * mu_b
+            c1, c2 = 0.01**2, 0.03**2
+            numerator = (2 * mu_a * mu_b + c1) * (2 * cov + c2)
+            denominator = (mu_a**2 + mu_b**2 + c1) * (var_a + var_b + c2)
+            return 1 - (numerator / denominator).mean(dim=(1, 2))
+
+    def _luma(self, x_NCHW: Tensor) -> Tensor:
+        return (x_NCHW.float() * self.luma).sum(dim=1) + BT601_STUDIO_OFFSET
+
+    def _band(self, size: int, device: torch.device) -> Tensor:
+        if (size, device) not in self._bands:
+            band = torch.from_numpy(band_matrix(gaussian_taps(), size)).float()
+            self._bands[size, device] = band.to(device)
+        return self._bands[size, device]
