@@ -55,8 +55,11 @@ def published(scale: int, protocol: Protocol, lines: Sequence[Line]) -> list[Lin
     """
     counts = {line.set_name: line.images for line in lines}
     counts.pop("all", None)
-    if counts != CUSTOMARY_SETS:
-        return []
+    return published_rows(scale, protocol) if counts == CUSTOMARY_SETS else []
+
+
+def published_rows(scale: int, protocol: Protocol) -> list[Line]:
+    """Every published row of a scale and protocol."""
     text = (files("acutance.evaluation") / "published.csv").read_text(encoding="utf-8")
     entries = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     return [

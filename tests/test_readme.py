@@ -1,0 +1,22 @@
+"""The README's figures are those of the shipped cards."""
+
+import re
+from pathlib import Path
+
+from acutance.inference.models import shipped
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_table_says_what_was_measured() -> None:
+    for name, card in shipped().items():
+        figures = card.metrics["poster2017"]["all"]
+        row = next(line for line in README.splitlines() if f"`{name}`" in line and "|" in line)
+        cells = [cell.strip(" *") for cell in row.split("|")]
+        expected = [f"{figures['psnr']:.2f}", f"{figures['ssim']:.4f}", f"{figures['hfeni']:.4f}"]
+        assert all(value in cells for value in expected), (row, expected)
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (Path(__file__).parents[1] / target).exists(), target
