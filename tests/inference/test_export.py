@@ -251,3 +251,10 @@ def test_a_card_of_a_newer_version_is_refused(copy: Path) -> None:
     copy.write_text(json.dumps({**values, "network": "newer"}))
     with pytest.raises(UserError, match="may need a newer version"):
         Upscaler(copy, device="torch-cpu")
+
+
+def test_no_path_of_this_machine_is_in_a_model_file(small: Path) -> None:
+    for path in small.parent.iterdir():
+        data = path.read_bytes()
+        assert b".py" not in data, path
+        assert str(Path.cwd()).encode() not in data, path

@@ -101,6 +101,7 @@ def write_onnx(path: Path, network: nn.Module, *, multiple: int) -> None:
     assert program is not None
     model = program.model_proto
     _store_as_fp16(model)
+    _forget_its_making(model)
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
@@ -132,6 +133,13 @@ def _store_as_fp16(model: Any) -> None:
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     del model.graph.value_info[:]
+
+
+def _forget_its_making(model: Any) -> None:
+    """Remove the exporter's stack traces: they hold the paths of the machine that made the file."""
+    for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 def check_export(network: nn.Module, card: Card, folder: Path) -> float:
