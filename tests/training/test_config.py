@@ -42,7 +42,7 @@ def test_override_is_typed() -> None:
         ("compile", "1", "must be bool"),
         ("precision", "fp8", "must be one of auto, fp32, bf16"),
         ("betas", "[0.9]", "must have 2 entries"),
-        ("losses", '[{"until": 1, "content": "l1", "beta": 2}]', "unknown keys: beta"),
+        ("losses", '[{"until": 1, "content": "l1", "gamma": 2}]', "unknown keys: gamma"),
         ("losses", '[{"until": 1}]', "incomplete"),
     ],
 )

@@ -1,7 +1,6 @@
 """A run: learns, survives being stopped and killed, and refuses what cannot work."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -108,7 +107,7 @@ def test_sigterm_then_resume_gives_the_same_weights(
 
     def terminate_at_step_3(line: str) -> None:
         if "step 3 " in line:
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
 
     with pytest.raises(Stopped, match="--resume"):
         train(CONFIG, data=photos, run=run, threads=1, report=terminate_at_step_3)
