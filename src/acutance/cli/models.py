@@ -42,6 +42,6 @@ def models(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = 
             ),
             card.files["onnx"].sha256[:12],
         )
-    console = Console()
+    console = Console(width=max(100, Console().width))  # a wrapped line beats a cut figure
     console.print(table, soft_wrap=True)
     console.print("Quality: mean of Set5, Set14 and BSDS100 by poster2017.")
