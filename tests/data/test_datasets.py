@@ -86,21 +86,77 @@ def test_lr_is_the_rounded_bicubic_of_the_cropped_photo() -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
-def test_patches_are_aligned_in_every_orientation(scale: int) -> None:
-    """Each LR pixel is the mean of its HR block here, so any misplacement shows."""
-    pairs = []
-    for seed, (height, width) in enumerate([(40, 33), (32, 64)]):
-        hr = noise(height * scale, width * scale, seed)
-        blocks = hr.reshape(height, scale, width, scale, 3).mean(axis=(1, 3))
-        pair = make_pair("x", hr, scale)
-        pairs.append(type(pair)("x", hr, blocks.round().astype(np.uint8)))
-    sampler = PatchSampler(pairs, scale=scale, drop_flattest=0.0)
-    lr, hr = sampler.batch(64, 32, torch.Generator().manual_seed(1))
-    assert lr.shape == (64, 3, 32, 32)
-    assert hr.shape == (64, 3, 32 * scale, 32 * scale)
-    pooled = torch.nn.functional.avg_pool2d(hr, scale)
-    assert (pooled - lr).abs().max() < 0.51 / 255
-    assert len({bytes(p.numpy().tobytes()) for p in lr}) > 32  # not always the same patch
+def test_lr_patches_are_the_bicubic_of_the_photo_around_them(scale: int) -> None:
+    """Found by its HR part, each LR patch is what ``resize`` makes of the photo from there on."""
+    photos = [noise(24 * scale, 21 * scale), noise(20 * scale, 32 * scale, 1)]
+    sampler = PatchSampler(
+        [make_pair("x", photo, scale) for photo in photos], scale=scale, drop_flattest=0.0
+    )
+    size = 16
+    lr, hr = sampler.batch(24, size, torch.Generator().manual_seed(1))
+    assert lr.shape == (24, 3, size, size)
+    assert hr.shape == (24, 3, size * scale, size * scale)
+    phases = set()
+    for lr_CHW, hr_CHW in zip((255 * lr).round().numpy(), (255 * hr).round().numpy(), strict=True):
+        (found,) = places(hr_CHW.transpose(1, 2, 0), photos)
+        turned, top, left = found
+        phases.add((top % scale, left % scale))
+        # Cut the photo so that the patch starts at a whole LR pixel, far from the new edges.
+        first_y, first_x = top - min(top // scale, 4) * scale, left - min(left // scale, 4) * scale
+        cut = turned[first_y:, first_x:]
+        cut = cut[: len(cut) // scale * scale, : cut.shape[1] // scale * scale]
+        rows, columns = (top - first_y) // scale, (left - first_x) // scale
+        whole = resize(cut.astype(np.float64), len(cut) // scale, cut.shape[1] // scale)
+        expected = whole[rows : rows + size, columns : columns + size].clip(0, 255)
+        inner = np.abs(lr_CHW.transpose(1, 2, 0) - expected)[2:-2, 2:-2]
+        assert inner.max() < 0.51
+    assert len(phases) > min(scale, 3)  # patches start anywhere, not at whole LR pixels
+
+
+def places(
+    patch: np.ndarray, photos: list[np.ndarray]
+) -> list[tuple[np.ndarray, int, int]]:
+    """Every photo, flipped or transposed, that holds the patch, and its top and left."""
+    found = []
+    for photo in photos:
+        for transposed in (photo, photo.transpose(1, 0, 2)):
+            for turned in (
+                transposed,
+                transposed[::-1],
+                transposed[:, ::-1],
+                transposed[::-1, ::-1],
+            ):
+                height, width = np.subtract(turned.shape, patch.shape)[:2] + 1
+                corner = (turned[:height, :width] == patch[0, 0]).all(axis=2)
+                for top, left in np.argwhere(corner):
+                    window = turned[top : top + len(patch), left : left + patch.shape[1]]
+                    if np.array_equal(window, patch):
+                        found.append((turned, int(top), int(left)))
+    return found
+
+
+def test_margins_mirror_the_photo_at_its_edges() -> None:
+    """A patch as large as the photo is the photo's own reduction, edges included."""
+    photo = noise(64, 64)
+    pair = make_pair("x", photo, 4)
+    lr, hr = PatchSampler([pair], scale=4, drop_flattest=0.0).batch(
+        1, 16, torch.Generator().manual_seed(0)
+    )
+    orientations = [
+        (a, b)
+        for hr_, lr_ in ((pair.hr, pair.lr), (pair.hr.swapaxes(0, 1), pair.lr.swapaxes(0, 1)))
+        for a, b in (
+            (hr_, lr_),
+            (hr_[::-1], lr_[::-1]),
+            (hr_[:, ::-1], lr_[:, ::-1]),
+            (hr_[::-1, ::-1], lr_[::-1, ::-1]),
+        )
+    ]
+    as_bytes = (255 * hr[0]).round().numpy().transpose(1, 2, 0)
+    (own,) = [b for a, b in orientations if np.array_equal(a, as_bytes)]
+    difference = np.abs((255 * lr[0]).numpy().transpose(1, 2, 0) - own)
+    assert difference.max() < 1.01  # a tie may round either way
+    assert (difference < 0.01).mean() > 0.99
 
 
 def test_same_generator_state_gives_the_same_batch() -> None:
@@ -120,15 +176,13 @@ def test_flat_places_are_left_out() -> None:
 
 def test_every_place_can_be_drawn() -> None:
     """Patches reach all four borders of the photo."""
-    hr = noise(96, 96)
-    y, x = np.mgrid[:48, :48]
-    lr = np.stack([y, x, y], axis=2).astype(np.uint8)
-    pair = make_pair("x", hr, 2)
-    sampler = PatchSampler([type(pair)("x", hr, lr)], scale=2, drop_flattest=0.0)
-    patches, _ = sampler.batch(400, 16, torch.Generator().manual_seed(0))
+    y, x = np.mgrid[:96, :96]
+    photo = np.stack([y, x, y], axis=2).astype(np.uint8)
+    sampler = PatchSampler([make_pair("x", photo, 2)], scale=2, drop_flattest=0.0)
+    _, patches = sampler.batch(400, 16, torch.Generator().manual_seed(0))
     rows = (patches[:, 0] * 255).round()
     assert rows.min() == 0
-    assert rows.max() == 47
+    assert rows.max() == 95
 
 
 def test_patch_larger_than_every_photo_is_one_line() -> None:

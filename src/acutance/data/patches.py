@@ -1,7 +1,9 @@
 """Random training patches from photos that stay in memory, on the CPU or on a GPU.
 
-All photos lie end to end in two flat byte tensors; a batch is one gather in each. Flips and
-transposes are made by the gather's indices, at no cost.
+All photos lie end to end in one flat byte tensor; a batch is one gather from it. Flips and
+transposes are made by the gather's indices, at no cost. The LR patches are made from the gathered
+HR by the package's own bicubic, as two small matrix products, so that a patch may start at any HR
+pixel: ``scale * scale`` different LR pictures of every photo instead of one.
 """
 
 from collections.abc import Sequence
@@ -12,15 +14,17 @@ from torch import Tensor
 
 from acutance.data.datasets import Pair
 from acutance.errors import UserError
+from acutance.image.resize import bicubic_matrix
 
 CELL = 8  # LR pixels: where patches may be centred is decided on this grid
+MARGIN = 2  # LR pixels: as far as the antialiased bicubic reaches past a patch
 
 
 class PatchSampler:
-    """Draws batches of aligned LR and HR patches.
+    """Draws batches of LR and HR patches.
 
-    A patch is placed around a random cell of 8x8 LR pixels. The flattest cells (sky, walls) are
-    left out: they teach nothing and would take up to a third of the time.
+    A patch is placed around a random cell of 8x8 LR pixels, at any HR pixel. The flattest cells
+    (sky, walls) are left out: they teach nothing and would take up to a third of the time.
 
     Args:
         pairs: photos, each at least one patch large for some patch size used.
@@ -39,29 +43,27 @@ class PatchSampler:
     ) -> None:
         self.scale = scale
         self.device = torch.device(device)
-        self._hr = torch.from_numpy(np.concatenate([p.hr.reshape(-1, 3) for p in pairs]))
-        self._lr = torch.from_numpy(np.concatenate([p.lr.reshape(-1, 3) for p in pairs]))
-        self._hr, self._lr = self._hr.to(self.device), self._lr.to(self.device)
-        heights = [p.lr.shape[0] for p in pairs]
-        widths = [p.lr.shape[1] for p in pairs]
-        self._heights = torch.tensor(heights, device=self.device)
-        self._widths = torch.tensor(widths, device=self.device)
+        pixels = torch.from_numpy(np.concatenate([p.hr.reshape(-1, 3) for p in pairs]))
+        self._pixels = pixels.to(self.device)
+        self._heights = torch.tensor([p.hr.shape[0] for p in pairs], device=self.device)
+        self._widths = torch.tensor([p.hr.shape[1] for p in pairs], device=self.device)
         areas = self._heights * self._widths
         self._offsets = torch.cumsum(areas, 0) - areas
         cells, spread = _cells(pairs)
         keep = spread >= np.quantile(spread, drop_flattest) if len(spread) else spread > 0
         self._all_cells = torch.from_numpy(cells[keep]).to(self.device)
         self._cells: dict[int, Tensor] = {}
+        self._reductions: dict[int, Tensor] = {}
 
     def cells(self, patch: int) -> Tensor:
         """``(n, 3)``: photo, top and left of every cell whose photo holds a patch of this size."""
         if patch not in self._cells:
-            photo = self._all_cells[:, 0]
-            fits = (self._heights[photo] >= patch) & (self._widths[photo] >= patch)
+            photo, size = self._all_cells[:, 0], patch * self.scale
+            fits = (self._heights[photo] >= size) & (self._widths[photo] >= size)
             cells = self._all_cells[fits]
             if not len(cells):
                 raise UserError(
-                    f"no photo is large enough for a patch of {patch * self.scale} pixels: "
+                    f"no photo is large enough for a patch of {size} pixels: "
                     "give larger photos or a smaller patch"
                 )
             self._cells[patch] = cells
@@ -76,47 +78,60 @@ class PatchSampler:
             generator: a CPU generator; the same state gives the same batch on any device.
 
         Returns:
-            LR ``(count, 3, patch, patch)`` and HR ``(count, 3, s*patch, s*patch)``, float32 in
-            [0, 1], channels last.
+            LR ``(count, 3, patch, patch)``, rounded to 8 bits, and HR
+            ``(count, 3, s*patch, s*patch)``, float32 in [0, 1], channels last.
         """
         cells = self.cells(patch)
-        random = torch.rand((count, 6), generator=generator).to(self.device)
-        cell = cells[(random[:, 0] * len(cells)).long().clamp_(max=len(cells) - 1)]
-        photo = cell[:, 0]
+        random = torch.rand((count, 6), generator=generator, dtype=torch.float64).to(self.device)
+        cell = cells[(random[:, 0] * len(cells)).long()]
+        photo, s = cell[:, 0], self.scale
         height, width = self._heights[photo], self._widths[photo]
         # The cell lies somewhere inside the patch; at a picture's edge the patch is moved inside.
-        top = cell[:, 1] + CELL - (random[:, 1] * (patch + CELL)).long()
-        left = cell[:, 2] + CELL - (random[:, 2] * (patch + CELL)).long()
-        top = torch.minimum(top.clamp_(min=0), height - patch)
-        left = torch.minimum(left.clamp_(min=0), width - patch)
-        flips = random[:, 3:] < 0.5
-        lr = self._gather(self._lr, self._offsets[photo], width, top, left, flips, patch)
-        s = self.scale
-        hr = self._gather(
-            self._hr, self._offsets[photo] * s * s, width * s, top * s, left * s, flips, patch * s
-        )
-        return lr, hr
+        reach = (patch + CELL) * s
+        top = (cell[:, 1] + CELL) * s - (random[:, 1] * reach).long()
+        left = (cell[:, 2] + CELL) * s - (random[:, 2] * reach).long()
+        top = torch.minimum(top.clamp_(min=0), height - patch * s)
+        left = torch.minimum(left.clamp_(min=0), width - patch * s)
+        wide = self._gather(photo, top, left, random[:, 3:] < 0.5, patch)
+        margin = MARGIN * s
+        hr = wide[:, :, margin:-margin, margin:-margin]
+        return self._reduce(wide, patch), hr.contiguous(memory_format=torch.channels_last)
 
     def _gather(
-        self,
-        pixels: Tensor,
-        offset: Tensor,
-        width: Tensor,
-        top: Tensor,
-        left: Tensor,
-        flips: Tensor,
-        size: int,
+        self, photo: Tensor, top: Tensor, left: Tensor, flips: Tensor, patch: int
     ) -> Tensor:
-        """Patches as floats; ``flips`` is ``(n, 3)``: upside down, mirrored, transposed."""
-        steps = torch.arange(size, device=self.device)
+        """HR with ``MARGIN`` LR pixels around, mirrored at a photo's edges: ``(N, 3, H, H)``.
+
+        ``flips`` is ``(n, 3)``: upside down, mirrored, transposed.
+        """
+        margin = MARGIN * self.scale
+        steps = torch.arange(-margin, patch * self.scale + margin, device=self.device)
         forward, backward = steps[None, :], steps.flip(0)[None, :]
-        y = top[:, None] + torch.where(flips[:, :1], backward, forward)
-        x = left[:, None] + torch.where(flips[:, 1:2], backward, forward)
-        row = offset[:, None] + y * width[:, None]
+        height, width = self._heights[photo, None], self._widths[photo, None]
+        y = _mirror(top[:, None] + torch.where(flips[:, :1], backward, forward), height)
+        x = _mirror(left[:, None] + torch.where(flips[:, 1:2], backward, forward), width)
+        row = self._offsets[photo, None] + y * width
         plain = row[:, :, None] + x[:, None, :]
         index = torch.where(flips[:, 2, None, None], plain.transpose(1, 2), plain)
-        patches = pixels[index.reshape(-1)].reshape(len(index), size, size, 3)
+        patches = self._pixels[index.reshape(-1)].reshape(*index.shape, 3)
         return patches.permute(0, 3, 1, 2).float().mul_(1 / 255)
+
+    def _reduce(self, wide_NCHW: Tensor, patch: int) -> Tensor:
+        """The antialiased bicubic of a patch with its margin, rounded to 8 bits."""
+        if patch not in self._reductions:
+            padded = patch + 2 * MARGIN
+            matrix = bicubic_matrix(padded * self.scale, padded)[MARGIN:-MARGIN]
+            self._reductions[patch] = torch.from_numpy(matrix).float().to(self.device)
+        matrix = self._reductions[patch]
+        lr = matrix @ (wide_NCHW.contiguous() @ matrix.T)
+        lr = lr.mul_(255).round_().clamp_(0, 255).mul_(1 / 255)
+        return lr.contiguous(memory_format=torch.channels_last)
+
+
+def _mirror(index: Tensor, size: Tensor) -> Tensor:
+    """Indices outside a photo, by less than its size, mirrored with the edge pixel repeated."""
+    index = torch.where(index < 0, -1 - index, index)
+    return torch.where(index >= size, 2 * size - 1 - index, index)
 
 
 def _cells(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
