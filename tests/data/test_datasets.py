@@ -113,9 +113,7 @@ def test_lr_patches_are_the_bicubic_of_the_photo_around_them(scale: int) -> None
     assert len(phases) > min(scale, 3)  # patches start anywhere, not at whole LR pixels
 
 
-def places(
-    patch: np.ndarray, photos: list[np.ndarray]
-) -> list[tuple[np.ndarray, int, int]]:
+def places(patch: np.ndarray, photos: list[np.ndarray]) -> list[tuple[np.ndarray, int, int]]:
     """Every photo, flipped or transposed, that holds the patch, and its top and left."""
     found = []
     for photo in photos:

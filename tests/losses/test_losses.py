@@ -9,6 +9,7 @@ from skimage.metrics import structural_similarity
 from acutance.image.colour import bt601_studio_luma
 from acutance.image.filters import log_kernel
 from acutance.losses.composite import CompositeLoss
+from acutance.losses.correlation import Correlation
 from acutance.losses.hfenn import HFENN
 from acutance.losses.pixel import l1, mse
 from acutance.losses.ssim import SSIMLoss
@@ -36,6 +37,20 @@ def test_hfenn_is_its_formula() -> None:
         values.append(correlate(error, log_kernel())[7:-7, 7:-7] ** 2 / 1e-4)
     expected = [float(value.mean()) for value in values]
     assert HFENN()(sr, hr).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("width", [15, 40, 47, 80, 131])
+def test_correlation_and_its_gradient_are_the_convolutions(width: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    taps = torch.rand(15, generator=generator)  # not symmetric, so that a reversal shows
+    x = torch.rand(3, 4, width, generator=generator, requires_grad=True)
+    expected = torch.nn.functional.conv1d(x.flatten(0, 1)[:, None], taps[None, None])
+    weights = torch.rand(expected.shape, generator=generator)
+    (gradient,) = torch.autograd.grad((expected * weights).sum(), x)
+    actual = Correlation(taps.double().numpy())(x)
+    torch.testing.assert_close(actual, expected.reshape(actual.shape))
+    (actual * weights.reshape(actual.shape)).sum().backward()
+    torch.testing.assert_close(x.grad, gradient)
 
 
 def test_hfenn_sees_edges_and_not_brightness() -> None:

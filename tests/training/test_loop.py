@@ -81,7 +81,7 @@ def test_photos_are_counted(photos: Path, tmp_path: Path) -> None:
 def test_training_beats_bicubic(photos: Path, tmp_path: Path) -> None:
     config = CONFIG.override(
         {
-            "steps": "150",
+            "steps": "400",
             "learning_rate": "0.004",
             "ema": "0.95",
             "patches": '[{"until": 1.0, "patch": 24, "batch": 4}]',

@@ -120,8 +120,8 @@ class PatchSampler:
         """The antialiased bicubic of a patch with its margin, rounded to 8 bits."""
         if patch not in self._reductions:
             padded = patch + 2 * MARGIN
-            matrix = bicubic_matrix(padded * self.scale, padded)[MARGIN:-MARGIN]
-            self._reductions[patch] = torch.from_numpy(matrix).float().to(self.device)
+            rows = bicubic_matrix(padded * self.scale, padded)[MARGIN:-MARGIN]
+            self._reductions[patch] = torch.from_numpy(rows).float().to(self.device)
         matrix = self._reductions[patch]
         lr = matrix @ (wide_NCHW.contiguous() @ matrix.T)
         lr = lr.mul_(255).round_().clamp_(0, 255).mul_(1 / 255)

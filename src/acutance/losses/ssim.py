@@ -8,32 +8,28 @@ import torch
 from torch import Tensor, nn
 
 from acutance.image.colour import BT601_STUDIO_OFFSET, BT601_STUDIO_WEIGHTS
-from acutance.image.filters import band_matrix, gaussian_taps
+from acutance.image.filters import gaussian_taps
+from acutance.losses.correlation import Correlation, correlate_separable
 
 
 class SSIMLoss(nn.Module):
-    """``1 - SSIM`` of each patch, on BT.601 studio luma in [0, 1], where the window fits; fp32.
-
-    The Gaussian is applied as products with banded matrices, as HFENN's filter is.
-    """
+    """``1 - SSIM`` of each patch, on BT.601 studio luma in [0, 1], where the window fits; fp32."""
 
     luma: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        luma = torch.tensor(BT601_STUDIO_WEIGHTS).reshape(1, 3, 1, 1)
+        luma = torch.tensor(BT601_STUDIO_WEIGHTS)
         self.register_buffer("luma", luma, persistent=False)
-        self._bands: dict[tuple[int, torch.device], Tensor] = {}
+        self._window = Correlation(gaussian_taps())
 
     def forward(self, sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
         """Both ``(N, 3, H, W)`` in [0, 1], at least 11 pixels on each axis; ``(N,)``."""
         with torch.autocast(sr_NCHW.device.type, enabled=False):
-            a, b = (
-                (x.float() * self.luma).sum(dim=1) + BT601_STUDIO_OFFSET for x in (sr_NCHW, hr_NCHW)
+            a, b = self._luma(sr_NCHW), self._luma(hr_NCHW)
+            mu_a, mu_b, mean_aa, mean_bb, mean_ab = (
+                self._mean(x) for x in (a, b, a * a, b * b, a * b)
             )
-            down, across = self._band(a.shape[1], a.device), self._band(a.shape[2], a.device).T
-            means = [down @ (x @ across) for x in (a, b, a * a, b * b, a * b)]
-            mu_a, mu_b, mean_aa, mean_bb, mean_ab = means
             var_a, var_b, cov = mean_aa - mu_a**2, mean_bb - mu_b**2, mean_ab - mu_a * mu_b
             c1, c2 = 0.01**2, 0.03**2
             numerator = (2 * mu_a * mu_b + c1) * (2 * cov + c2)
@@ -41,10 +37,7 @@ class SSIMLoss(nn.Module):
             return 1 - (numerator / denominator).mean(dim=(1, 2))
 
     def _luma(self, x_NCHW: Tensor) -> Tensor:
-        return (x_NCHW.float() * self.luma).sum(dim=1) + BT601_STUDIO_OFFSET
+        return x_NCHW.float().permute(0, 2, 3, 1) @ self.luma + BT601_STUDIO_OFFSET
 
-    def _band(self, size: int, device: torch.device) -> Tensor:
-        if (size, device) not in self._bands:
-            band = torch.from_numpy(band_matrix(gaussian_taps(), size)).float()
-            self._bands[size, device] = band.to(device)
-        return self._bands[size, device]
+    def _mean(self, x_NHW: Tensor) -> Tensor:
+        return correlate_separable(x_NHW, self._window, self._window)
