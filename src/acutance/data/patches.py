@@ -6,7 +6,7 @@ HR by the package's own bicubic, as two small matrix products, so that a patch m
 pixel: ``scale * scale`` different LR pictures of every photo instead of one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -69,20 +69,28 @@ class PatchSampler:
             self._cells[patch] = cells
         return self._cells[patch]
 
-    def batch(self, count: int, patch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def batch(
+        self,
+        count: int,
+        patch: int,
+        generator: torch.Generator,
+        share: Callable[[Tensor], Tensor] = lambda rows: rows,
+    ) -> tuple[Tensor, Tensor]:
         """``count`` random patches.
 
         Args:
             count: patches.
             patch: LR pixels on a side.
             generator: a CPU generator; the same state gives the same batch on any device.
+            share: takes the rows, of ``count``, that this process makes.
 
         Returns:
             LR ``(count, 3, patch, patch)``, rounded to 8 bits, and HR
             ``(count, 3, s*patch, s*patch)``, float32 in [0, 1], channels last.
         """
         cells = self.cells(patch)
-        random = torch.rand((count, 6), generator=generator, dtype=torch.float64).to(self.device)
+        random = share(torch.rand((count, 6), generator=generator, dtype=torch.float64))
+        random = random.to(self.device)
         cell = cells[(random[:, 0] * len(cells)).long()]
         photo, s = cell[:, 0], self.scale
         height, width = self._heights[photo], self._widths[photo]

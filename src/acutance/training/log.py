@@ -7,11 +7,16 @@ from typing import Any
 
 
 class RunLog:
-    """Appends to ``log.jsonl`` and, if the tensorboard package is there, to ``tensorboard/``."""
+    """Appends to ``log.jsonl`` and, if the tensorboard package is there, to ``tensorboard/``.
 
-    def __init__(self, run: Path) -> None:
-        self._path = run / "log.jsonl"
+    ``run`` is None in all processes of a run but the first: they write nothing.
+    """
+
+    def __init__(self, run: Path | None) -> None:
+        self._path = run / "log.jsonl" if run else None
         self._board: Any = None
+        if run is None:
+            return
         try:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -21,6 +26,8 @@ class RunLog:
 
     def write(self, kind: str, step: int, **values: Any) -> None:
         """One line: ``{"kind": ..., "step": ..., "time": seconds since 1970, ...}``."""
+        if self._path is None:
+            return
         line = {"kind": kind, "step": step, "time": round(time.time(), 1), **values}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

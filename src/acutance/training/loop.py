@@ -23,6 +23,7 @@ from acutance.losses.composite import CompositeLoss
 from acutance.models.cost import macs_per_lr_pixel
 from acutance.training import run_folder
 from acutance.training.config import TrainConfig
+from acutance.training.distributed import Processes, device_name, processes
 from acutance.training.ema import ExponentialMovingAverage
 from acutance.training.hardware import choose_device, choose_precision, describe, matmul_peak
 from acutance.training.log import RunLog
@@ -112,7 +113,25 @@ def train(
         if threads < 1:
             raise UserError(f"threads must be at least 1, not {threads}")
         torch.set_num_threads(threads)
-    place = choose_device(device)
+    place = choose_device(device_name(device))
+    with processes(place) as together:
+        _train(config, data, run, resume, place, together, command, report)
+    return run
+
+
+def _train(
+    config: TrainConfig,
+    data: Path,
+    run: Path,
+    resume: bool,
+    place: torch.device,
+    together: Processes,
+    command: str,
+    report: Callable[[str], None],
+) -> None:
+    """Build everything that a run needs and start its loop; in each of the run's processes."""
+    if not together.first:
+        report = _keep_quiet
     dtype = choose_precision(config.precision, place)
     torch.manual_seed(config.seed)
     network = run_folder.new_network(config).to(place)
@@ -144,8 +163,9 @@ def train(
         f"{len(photos.train)} photos to train on (copies included), {len(photos.held_out)} held "
         f"out, {photos.too_small} too small, {len(photos.unreadable)} unreadable"
     )
-    run.mkdir(parents=True, exist_ok=True)
-    run_folder.write_atomically(run / run_folder.CONFIG, config.to_json())
+    if together.first:
+        run.mkdir(parents=True, exist_ok=True)
+        run_folder.write_atomically(run / run_folder.CONFIG, config.to_json())
     facts = {
         "recipe": config.recipe,
         "command": command,
@@ -155,12 +175,15 @@ def train(
         "unreadable": len(photos.unreadable),
         "data_sha256": photos.digest,
         "commit": commit(),
-        "hardware": describe(place),
+        "hardware": describe(place) + (f", {together.count} processes" * (together.count > 1)),
     }
-    loop = _Loop(config, state, photos, run, place, dtype, facts, report)
+    loop = _Loop(config, state, photos, run, place, together, dtype, facts, report)
     with _stop_on_signals() as asked_to_stop:
         loop.run_until_done(asked_to_stop)
-    return run
+
+
+def _keep_quiet(_line: str) -> None:
+    """What the processes but the first report."""
 
 
 class _Loop:
@@ -173,24 +196,25 @@ class _Loop:
         photos: Photos,
         run: Path,
         device: torch.device,
+        together: Processes,
         dtype: torch.dtype,
         facts: dict[str, Any],
         report: Callable[[str], None],
     ) -> None:
         self.config, self.state, self.run, self.report = config, state, run, report
-        self.device, self.dtype, self.facts = device, dtype, facts
+        self.device, self.together, self.dtype, self.facts = device, together, dtype, facts
         self.sampler = PatchSampler(
             photos.train, scale=config.scale, device=device, drop_flattest=config.drop_flattest
         )
         self.held_out = [centre_crop(p, config.scale) for p in photos.held_out]
-        for pair in self.held_out[:SAMPLES]:
+        for pair in self.held_out[:SAMPLES] if together.first else ():
             write_rgb8(run_folder.sample(run, pair.name, "hr"), pair.hr)
             write_rgb8(run_folder.sample(run, pair.name, "lr"), pair.lr)
         self.criterion = CompositeLoss().to(device)
-        self.peak = matmul_peak(device, dtype)
+        self.peak = matmul_peak(device, dtype) * together.count
         self.operations = 2 * BACKWARD_AND_FORWARD * macs_per_lr_pixel(state.network)
-        self.log = RunLog(run)
-        network = state.network
+        self.log = RunLog(run if together.first else None)
+        network = together.wrap(state.network)
         self.forward: Any = torch.compile(network) if config.compile else network
 
     def progress(self) -> float:
@@ -202,22 +226,27 @@ class _Loop:
         return min(1.0, counters.step / self.config.steps)
 
     def run_until_done(self, asked_to_stop: Callable[[], bool]) -> None:
-        """Steps until the schedule ends; saves at intervals, on a signal and at the end."""
+        """Steps until the schedule ends; saves at intervals, on a signal and at the end.
+
+        With several processes, all of them go by the slowest one's clock.
+        """
         config, counters = self.config, self.state.counters
-        self._write_summary(finished=False)
+        self._on_first(lambda: self._write_summary(finished=False))
         losses: list[torch.Tensor] = []
         logged = saved = validated = counters.seconds
         logged_pixels, skips_in_a_row = counters.lr_pixels, 0
         annealing = self.progress() >= 1 - config.anneal
         while (progress := self.progress()) < 1:
             if not annealing and progress >= 1 - config.anneal:
-                self.state.save(self.run / run_folder.CONSTANT)
+                self._on_first(lambda: self.state.save(self.run / run_folder.CONSTANT))
                 annealing = True
             started = time.perf_counter()
             patches = phase_at(config.patches, progress)
             loss_phase = phase_at(config.losses, progress)
             factor = learning_rate_factor(progress, warmup=config.warmup, anneal=config.anneal)
-            batch = self.sampler.batch(patches.batch, patches.patch, self.state.generator)
+            batch = self.sampler.batch(
+                patches.batch, patches.patch, self.state.generator, self.together.share
+            )
             skipped = counters.skipped
             result = train_step(
                 self.state,
@@ -242,23 +271,24 @@ class _Loop:
                     f"lower learning_rate (now {config.learning_rate:g}) and start again"
                 )
             counters.lr_pixels += patches.batch * patches.patch**2
-            counters.seconds += time.perf_counter() - started
+            seconds = counters.seconds + time.perf_counter() - started
+            counters.seconds, stop = self.together.largest(seconds, asked_to_stop())
             if counters.seconds - logged >= 60 * config.log_minutes:
                 seconds, pixels = counters.seconds - logged, counters.lr_pixels - logged_pixels
                 self._log_step(losses, seconds, pixels, progress, config.learning_rate * factor)
                 losses, logged, logged_pixels = [], counters.seconds, counters.lr_pixels
             if counters.seconds - validated >= 60 * config.validate_minutes:
-                self._validate()
+                self._on_first(self._validate)
                 validated = counters.seconds
             if counters.seconds - saved >= 60 * config.checkpoint_minutes:
-                self._save()
+                self._on_first(self._save)
                 saved = counters.seconds
-            if asked_to_stop():
-                self._save()
+            if stop:
+                self._on_first(self._save)
                 self.log.close()
                 raise Stopped(f"stopped at step {counters.step}; go on with --resume")
-        self._validate()
-        self._save(finished=True)
+        self._on_first(self._validate)
+        self._on_first(lambda: self._save(finished=True))
         self.log.close()
 
     def _log_step(
@@ -270,7 +300,7 @@ class _Loop:
         rate: float,
     ) -> None:
         counters = self.state.counters
-        loss = float(torch.stack(losses).mean())
+        loss = float(self.together.mean(torch.stack(losses).mean()))
         speed = pixels / seconds
         share = speed * self.operations / self.peak
         self.log.write(
@@ -302,6 +332,12 @@ class _Loop:
             write_rgb8(run_folder.sample(self.run, pair.name, f"{counters.step:07d}"), picture)
         self.log.write("validation", counters.step, psnr=result.psnr)
         self.report(f"        validation {result.psnr:.3f} dB on {len(self.held_out)} photos")
+
+    def _on_first(self, work: Callable[[], None]) -> None:
+        """Done by the first process; the others wait, so that it is nobody's training time."""
+        if self.together.first:
+            work()
+        self.together.wait()
 
     def _save(self, *, finished: bool = False) -> None:
         self.state.save(self.run / run_folder.LAST)
