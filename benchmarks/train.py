@@ -1,0 +1,128 @@
+"""Throughput of the trainer, as a share of what its convolutions alone reach.
+
+The ceiling is forward and backward of the same network, with the same arithmetic, on one batch that
+does not change. The trainer also draws patches, reduces them, computes losses, clips, updates and
+averages. Both run in turn, in the same process.
+
+Usage: python benchmarks/train.py [--device NAME] [--threads N] [--seconds S] [RECIPE ...]
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+
+from acutance.data.datasets import make_pair
+from acutance.data.patches import PatchSampler
+from acutance.losses.composite import CompositeLoss
+from acutance.recipes.catalogue import RECIPES, recipe
+from acutance.training import run_folder
+from acutance.training.config import PatchPhase, TrainConfig
+from acutance.training.ema import ExponentialMovingAverage
+from acutance.training.hardware import choose_device, choose_precision, describe
+from acutance.training.loop import train_step
+from acutance.training.state import Counters, TrainState
+
+PHOTOS, SIDE = 24, 768  # random photos of this many pixels a side: the content takes no time
+
+
+class Contest:
+    """The trainer's step and the bare network, for one phase of a recipe."""
+
+    def __init__(self, config: TrainConfig, phase: PatchPhase, device: torch.device) -> None:
+        self.config, self.phase, self.device = config, phase, device
+        self.dtype = choose_precision(config.precision, device)
+        network = run_folder.new_network(config).to(device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.state = TrainState(
+            network=network,
+            ema=ExponentialMovingAverage(network, config.ema),
+            optimiser=torch.optim.AdamW(network.parameters(), fused=True),
+            generator=torch.Generator().manual_seed(0),
+            counters=Counters(),
+        )
+        random = np.random.default_rng(0)
+        pairs = [
+            make_pair("", random.integers(0, 256, (SIDE, SIDE, 3), np.uint8), config.scale)
+            for _ in range(PHOTOS)
+        ]
+        self.sampler = PatchSampler(pairs, scale=config.scale, device=device)
+        self.criterion = CompositeLoss().to(device)
+        self.fixed = self.draw()
+
+    def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.sampler.batch(self.phase.batch, self.phase.patch, self.state.generator)
+
+    def bare(self) -> None:
+        """Forward and backward, nothing else."""
+        enabled = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype, enabled=enabled):
+            sr_NCHW = self.state.network(self.fixed[0])
+        self.state.optimiser.zero_grad()
+        sr_NCHW.backward(torch.ones_like(sr_NCHW))
+
+    def step(self) -> None:
+        """What the trainer does, with the recipe's last loss, the dearest."""
+        loss = self.config.losses[-1]
+        weights = {"alpha": loss.alpha, "beta": loss.beta, "log": loss.log}
+        train_step(
+            self.state,
+            self.draw(),
+            partial(self.criterion, content=loss.content, **weights),
+            learning_rate=1e-6,
+            dtype=self.dtype,
+            clip_norm=self.config.clip_norm,
+            forward=self.state.network,
+        )
+
+    def seconds(self, work: Callable[[], None]) -> float:
+        """Of one call."""
+        start = time.perf_counter()
+        work()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("recipes", nargs="*", default=["base-x4", "base-x8"])
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--seconds", type=float, default=10.0, help="for each row")
+    options = parser.parse_args()
+    if unknown := set(options.recipes) - set(RECIPES):
+        parser.error(f"unknown recipes: {', '.join(sorted(unknown))}")
+    torch.set_num_threads(options.threads)
+    device = choose_device(options.device)
+    print(f"{describe(device)}\n")
+    print("| recipe | patches | network alone, ms | trainer, ms | LR kpx/s | share of ceiling |")
+    print("|---|---|---:|---:|---:|---:|")
+    for name in options.recipes:
+        config = recipe(name)
+        for phase in config.patches:
+            contest = Contest(config, phase, device)
+            for work in (contest.bare, contest.step):
+                contest.seconds(work)  # the first call prepares kernels
+            bare, step = [], []
+            end = time.perf_counter() + options.seconds
+            while time.perf_counter() < end:
+                bare.append(contest.seconds(contest.bare))
+                step.append(contest.seconds(contest.step))
+            alone, all_of_it = statistics.median(bare), statistics.median(step)
+            pixels = phase.batch * phase.patch**2
+            print(
+                f"| {name} | {phase.batch} x {phase.patch}x{phase.patch} | {1e3 * alone:.0f} "
+                f"| {1e3 * all_of_it:.0f} | {pixels / all_of_it / 1e3:.1f} "
+                f"| {alone / all_of_it:.0%} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
