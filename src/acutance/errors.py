@@ -7,3 +7,7 @@ class UserError(Exception):
     The message is one line: what is wrong, then what to do. The command line prints it and exits
     with status 1; a traceback would mean a fault of ours.
     """
+
+
+class UsageError(UserError):
+    """A command that is incomplete or contradicts itself: the command line exits with status 2."""

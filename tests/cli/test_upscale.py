@@ -1,12 +1,17 @@
 """``acutance upscale``: what a person does with it, and what they do wrong."""
 
+import dataclasses
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import pyvips
+
+from acutance.models.card import file_entry
 
 from .conftest import Run, one_line, write_photo
 
@@ -135,7 +140,6 @@ def test_wrong_wishes_are_one_line(
 
 
 def test_inputs_that_are_none(acutance: Run, tmp_path: Path) -> None:
-    assert "no input" in one_line(acutance("upscale"))
     assert "no such file" in one_line(acutance("upscale", tmp_path / "none.png"))
     assert "no images in folder" in one_line(acutance("upscale", tmp_path))
     assert "no files match" in one_line(acutance("upscale", tmp_path / "*.png"))
@@ -157,6 +161,8 @@ def test_a_damaged_model_is_one_line(
 
 
 def test_wrong_usage_is_status_2(acutance: Run, photo: Path) -> None:
+    nothing = acutance("upscale")
+    assert (nothing.status, "no input" in one_line(nothing)) == (2, True)
     assert acutance("upscale", photo, "--nonsense").status == 2
     assert acutance("upscale", photo, "--quality", "high").status == 2
     assert acutance("nonsense").status == 2
@@ -172,3 +178,105 @@ def test_the_program_itself(photo: Path, model: Path) -> None:
     assert bad.returncode == 1
     assert bad.stderr.strip().startswith("acutance: no such file")
     assert bad.stdout == ""
+
+
+def test_numbers_that_are_no_size_are_one_line(acutance: Run, photo: Path) -> None:
+    for flag, value in (("--memory", "-5"), ("--memory", "0"), ("--pixel-limit", "nan")):
+        result = acutance("upscale", photo, flag, value)
+        assert result.status == 1
+        assert flag.lstrip("-") in one_line(result)
+    assert acutance("upscale", photo, "--pixel-limit", "inf").status == 0
+
+
+def test_a_name_that_is_too_long_is_one_line(acutance: Run, photo: Path) -> None:
+    assert "too long" in one_line(acutance("upscale", "a" * 300 + ".png"))
+
+
+def test_the_summary_stays_one_line_on_a_terminal(photo: Path, model: Path, tmp_path: Path) -> None:
+    """The bar is drawn on a terminal of 40 columns; standard output is a file all the same."""
+    pty = pytest.importorskip("pty")
+    controller, terminal = pty.openpty()
+    command = [sys.executable, "-m", "acutance.cli.main", "upscale", "--model", str(model)]
+    with (tmp_path / "out.txt").open("w") as out:
+        status = subprocess.run(
+            [*command, str(photo)],
+            stdout=out,
+            stderr=terminal,
+            env={**os.environ, "COLUMNS": "40", "TERM": "xterm"},
+            check=False,
+        ).returncode
+    os.close(terminal)
+    drawn = os.read(controller, 100_000).decode()
+    os.close(controller)
+    assert status == 0
+    lines = (tmp_path / "out.txt").read_text().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(str(photo.with_name("a photo_x2.png")))
+    assert photo.name in drawn
+
+
+def test_no_bar_where_there_is_no_terminal(acutance: Run, photo: Path, model: Path) -> None:
+    result = acutance("upscale", photo, "--model", model)
+    assert (result.status, result.err) == (0, "")
+
+
+STOPPED = """
+import os, signal, sys
+from acutance.cli.main import main
+from acutance.inference.upscaler import Upscaler
+run = Upscaler._tile_through
+def stop(self, source, tile):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return run(self, source, tile)
+Upscaler._tile_through = stop
+sys.argv = ["acutance", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_polite_kill_leaves_nothing_half_written(photo: Path, model: Path) -> None:
+    command = [sys.executable, "-c", STOPPED, "upscale", str(photo), "--model", str(model)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in photo.parent.iterdir()] == ["a photo.png"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"multiple": 0},
+        {"scale": "2"},
+        {"receptive_field": -1},
+        {"config": []},
+        {"config": {"channels": []}},
+    ],
+)
+def test_a_damaged_card_is_one_line(
+    acutance: Run, photo: Path, model: Path, values: dict[str, object]
+) -> None:
+    card = json.loads(model.read_text()) | values
+    damaged = model.with_name("damaged.card")
+    damaged.write_text(json.dumps(card))
+    result = acutance("upscale", photo, "--model", damaged)
+    damaged.unlink()
+    assert result.status == 1
+    assert next(iter(values)) in one_line(result)
+
+
+def test_a_foreign_file_with_its_own_hash_is_one_line(photo: Path, model: Path) -> None:
+    """Of another process, as OpenVINO's readers print what they do not understand."""
+    foreign = model.with_name("foreign.onnx")
+    foreign.write_bytes(bytes(range(256)) * 20)
+    card = json.loads(model.read_text())
+    card["files"]["onnx"] = dataclasses.asdict(file_entry(foreign))
+    path = model.with_name("foreign.card")
+    path.write_text(json.dumps(card))
+    command = [sys.executable, "-m", "acutance.cli.main", "upscale", "--model", str(path)]
+    result = subprocess.run([*command, str(photo)], capture_output=True, text=True, check=False)
+    path.unlink()
+    foreign.unlink()
+    assert result.returncode == 1
+    assert result.stderr.startswith("acutance: ")
+    assert "cannot be read as a model" in result.stderr
+    assert result.stderr.count("\n") == 1

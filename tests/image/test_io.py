@@ -695,7 +695,7 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(tmp_path: Path, kind: str
     result = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=True
     )
-    assert result.stdout.startswith("cannot write ")
+    assert result.stdout.startswith(f"cannot write {path}: File too large; ")
     assert result.stdout.endswith("check free space and permissions\n")
     assert result.stdout.count("\n") == 1
     assert path.read_bytes() == b"precious"
@@ -738,3 +738,11 @@ def test_new_files_get_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "usual").touch()
     write_rgb8(tmp_path / "a.png", noise(4, 5, 3))
     assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_a_name_in_brackets_is_a_name(tmp_path: Path) -> None:
+    """libvips would take them for options."""
+    path = tmp_path / "a[page=1]"
+    write_rgb8(tmp_path / "a.png", np.zeros((4, 5, 3), np.uint8))
+    (tmp_path / "a.png").rename(path)
+    assert open_picture(path).image.width == 5

@@ -1,5 +1,6 @@
 """The command ``acutance``: one line for what went wrong, exit status 1, and no traceback."""
 
+import signal
 import sys
 import warnings
 
@@ -12,7 +13,7 @@ from acutance.cli.export import export
 from acutance.cli.models import models
 from acutance.cli.train import train
 from acutance.cli.upscale import upscale
-from acutance.errors import UserError
+from acutance.errors import UsageError, UserError
 
 app = App(
     name="acutance",
@@ -26,13 +27,15 @@ for command in (upscale, models, evaluate, train, export):
 def main() -> None:
     """Entry point of the console script. Exits 1 for a UserError, 2 for wrong usage."""
     warnings.filterwarnings("ignore")  # libraries' notes to developers
+    # As an exception, so that what is half-written is removed; training handles it by itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app(exit_on_error=False, print_error=True, error_console=Console(stderr=True))
     except CycloptsError:
         sys.exit(2)
     except UserError as error:
         print(f"acutance: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
     except KeyboardInterrupt:
         print("acutance: interrupted; nothing half-written is left", file=sys.stderr)
         sys.exit(130)

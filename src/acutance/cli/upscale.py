@@ -2,6 +2,7 @@
 
 import glob
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from acutance.errors import UserError
+from acutance.errors import UsageError, UserError
 
 
 @dataclass
@@ -76,13 +77,17 @@ def upscale(
     from acutance.inference.upscaler import DEFAULT_MEMORY, Upscaler
 
     if not inputs:
-        raise UserError("no input: give an image, a folder or a glob pattern")
+        raise UsageError("no input: give an image, a folder or a glob pattern")
     if scale is not None and scale < 1:
         raise UserError(f"scale must be positive, not {scale}")
     if output_format is not None and output_format not in FORMATS:
         raise UserError(f"unknown format '{output_format}': choose one of {', '.join(FORMATS)}")
     if quality is not None and not 1 <= quality <= 100:
         raise UserError(f"quality must be 1 to 100, not {quality}")
+    if memory is not None and memory < 1:
+        raise UserError(f"memory must be at least 1 MiB, not {memory}")
+    if not pixel_limit > 0:  # nor is a NaN
+        raise UserError(f"pixel-limit must be positive, not {pixel_limit:g}")
     outcome = Outcome()
     sources = find_images(inputs, outcome)
     if not sources and not outcome.failed:
@@ -95,14 +100,17 @@ def upscale(
             name, device=device, threads=threads, memory=memory or DEFAULT_MEMORY, tile=tile
         )
         if scale is not None and scale != upscaler.scale:
-            raise UserError(f"model '{name}' upscales by {upscaler.scale}, not by {scale}")
+            raise UserError(
+                f"model '{name}' upscales by {upscaler.scale}, not by {scale}: "
+                "leave out --scale, or --model"
+            )
         _upscale_all(
             upscaler,
             [(s, target_for(s, output, upscaler.scale, output_format)) for s in sources],
             outcome,
             quality=quality,
             overwrite=overwrite,
-            pixel_limit=round(pixel_limit * 1e6),
+            pixel_limit=round(min(pixel_limit * 1e6, 2**62)),
             show=not quiet and not as_json,
         )
     if as_json:
@@ -129,18 +137,21 @@ def find_images(inputs: Sequence[str], outcome: Outcome) -> list[Path]:
     for text in inputs:
         path = Path(text)
         found: list[Path]
-        if path.is_dir():
+        # os.path never raises, whatever the name: a dead network share, a name that is too long.
+        if os.path.isdir(path):  # noqa: PTH112
             found = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
             if not found:
-                outcome.failed.append({"source": text, "error": f"no images in folder {text}"})
+                outcome.failed.append(
+                    {"source": text, "error": f"no images in folder {text}; name them"}
+                )
             found = [p for p in found if not _is_own_output(p)]
-        elif path.exists() or not glob.has_magic(text):
+        elif os.path.exists(path) or not glob.has_magic(text):  # noqa: PTH110
             found = [path]
         else:
             names = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - any base, absolute too
             found = [Path(p) for p in names if Path(p).is_file()]
             if not found:
-                outcome.failed.append({"source": text, "error": f"no files match {text}"})
+                outcome.failed.append({"source": text, "error": f"no files match {text}; check it"})
         sources.update(dict.fromkeys(found))
     return list(sources)
 
@@ -177,17 +188,17 @@ def _upscale_all(
 ) -> None:
     """One after the other; a failure is noted and the others go on."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     written: dict[Path, Path] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not show, transient=True) as bar:
-        for source, target in jobs:
-            task = bar.add_task(source.name, total=None)
-
-            def progress(done: int, total: int, task: Any = task) -> None:
-                bar.update(task, completed=done, total=total)
-
+    console = Console(stderr=True)
+    silent = not (show and console.is_terminal)
+    for source, target in jobs:
+        # A bar a picture: while one is alive, rich takes over what is printed, and wraps it.
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, disable=silent, transient=True) as bar:
+            task = bar.add_task(escape(source.name), total=None)
             started = time.perf_counter()
             try:
                 if target in written:
@@ -201,29 +212,27 @@ def _upscale_all(
                     quality=quality,
                     overwrite=overwrite,
                     pixel_limit=pixel_limit,
-                    progress=progress,
+                    progress=lambda done, total: bar.update(task, completed=done, total=total),  # noqa: B023
                 )
                 written[target] = source
             except UserError as error:
                 outcome.failed.append({"source": str(source), "error": str(error)})
                 continue
-            finally:
-                bar.remove_task(task)
-            seconds = time.perf_counter() - started
-            report = {
-                "source": str(summary.source),
-                "target": str(summary.target),
-                "size": list(summary.size),
-                "upscaled": list(summary.upscaled),
-                "model": summary.model,
-                "engine": summary.engine,
-                "seconds": round(seconds, 2),
-                "peak_memory_mib": round(peak_memory_mib()),
-                "notes": list(summary.notes),
-            }
-            outcome.done.append(report)
-            if show:
-                print(_line(report))
+        seconds = time.perf_counter() - started
+        report = {
+            "source": str(summary.source),
+            "target": str(summary.target),
+            "size": list(summary.size),
+            "upscaled": list(summary.upscaled),
+            "model": summary.model,
+            "engine": summary.engine,
+            "seconds": round(seconds, 2),
+            "peak_memory_mib": round(peak_memory_mib()),
+            "notes": list(summary.notes),
+        }
+        outcome.done.append(report)
+        if show:
+            print(_line(report), flush=True)
 
 
 def _line(report: dict[str, Any]) -> str:

@@ -97,9 +97,9 @@ def open_picture(path: Path, *, pixel_limit: int = PIXEL_LIMIT) -> Picture:
     _must_be_a_file(path)
     try:
         # libvips remembers what it loaded by name; revalidate looks at the file as it is now.
-        image = pyvips.Image.new_from_file(
-            str(path), access="random", fail_on="error", revalidate=True
-        )
+        # It also takes [...] at the end of a name for options, so such a name gets empty ones.
+        name = f"{path}[]" if path.name.endswith("]") else str(path)
+        image = pyvips.Image.new_from_file(name, access="random", fail_on="error", revalidate=True)
         _check_limit(image, str(path), pixel_limit)
         return _normalised(image, path)
     except pyvips.Error as error:
@@ -161,7 +161,7 @@ def pixels(image: pyvips.Image, path: Path) -> NDArray[Any]:
 def write_rgb8(path: Path, image: NDArray[np.uint8]) -> None:
     """Write ``(H, W, 3)`` 8-bit RGB, replacing what is there: for samples and test pictures."""
     with atomic(path, overwrite=True) as partial:
-        _vips_write(pyvips.Image.new_from_array(image), partial, {})
+        _vips_write(pyvips.Image.new_from_array(image), partial, {}, target=path)
 
 
 def save_picture(
@@ -210,7 +210,7 @@ def save_picture(
                 "srgb", embedded=True, depth=16 if image.format == "ushort" else 8
             )
     with atomic(path, overwrite=overwrite) as partial:
-        _vips_write(image, partial, options)
+        _vips_write(image, partial, options, target=path)
 
 
 def format_of(path: Path) -> str:
@@ -293,24 +293,25 @@ def atomic(path: Path, *, overwrite: bool) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def _vips_write(image: pyvips.Image, path: Path, options: dict[str, Any]) -> None:
+def _vips_write(
+    image: pyvips.Image, partial: Path, options: dict[str, Any], *, target: Path
+) -> None:
     try:
-        image.write_to_file(str(path), **options)
+        image.write_to_file(str(partial), **options)
     except pyvips.Error as error:
-        reason = _reason(error)
         raise UserError(
-            f"cannot write {path.parent}: {reason}; check free space and permissions"
+            f"cannot write {target}: {_reason(error)}; check free space and permissions"
         ) from error
 
 
 def _must_be_a_file(path: Path) -> None:
     try:
         if not path.exists():
-            raise UserError(f"no such file: {path}")
+            raise UserError(f"no such file: {path}; check its name and folder")
         if not path.is_file():
             raise UserError(f"{path} is not a file: give an image")
         if not os.access(path, os.R_OK):
-            raise UserError(f"no permission to read {path}")
+            raise UserError(f"no permission to read {path}; change its permissions, or copy it")
         if path.stat().st_size == 0:
             raise UserError(f"{path} is empty: get it anew")
     except OSError as error:  # a name that is too long, a dead network share
@@ -407,7 +408,10 @@ def _is_big(image: pyvips.Image) -> bool:
 
 
 def _reason(error: pyvips.Error) -> str:
-    """The last line in words of what libvips says, without the name of the function called."""
+    """What the system says, else the last line in words of what libvips says of itself."""
     lines = [line.strip() for line in str(error).splitlines()[1:]]
     worded = [line for line in lines if any(c.isalpha() for c in line)]
+    for line in worded:
+        if line.startswith("system error: ") and "Unknown error" not in line:
+            return line.removeprefix("system error: ")
     return worded[-1] if worded else "libvips does not say why"

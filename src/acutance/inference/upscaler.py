@@ -109,9 +109,12 @@ class Upscaler:
     ) -> None:
         card_path = find_card(str(model))
         self.card: Card = read_card(card_path)
+        _must_be_sound(self.card, card_path)
         self.scale = self.card.scale
         if threads is not None and threads < 1:
             raise UserError(f"threads must be at least 1, not {threads}")
+        if memory < 1:
+            raise UserError(f"memory must be at least 1 MiB, not {memory}")
         self._backend = _make_backend(self.card, card_path, device, threads, precision)
         self._tile = self._tile_size(memory, tile)
 
@@ -375,6 +378,19 @@ def _from_unit(image: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]
         image = np.rint(image * np.float32(np.iinfo(dtype).max))
     result: NDArray[Any] = image.astype(dtype)
     return result
+
+
+def _must_be_sound(card: Card, path: Path) -> None:
+    """Raise UserError when a card, which anyone can edit, holds what no tile can be cut by."""
+    numbers = {"scale": card.scale, "multiple": card.multiple}
+    wrong = [key for key, value in numbers.items() if not isinstance(value, int) or value < 1]
+    if not isinstance(card.receptive_field, int) or card.receptive_field < 0:
+        wrong.append("receptive_field")
+    channels: Any = card.config.get("channels", [64]) if isinstance(card.config, dict) else []
+    if not channels or not all(isinstance(width, int) and width > 0 for width in channels):
+        wrong.append("config")
+    if wrong:
+        raise UserError(f"{path} is damaged ({', '.join(wrong)}): get the model anew")
 
 
 def _make_backend(

@@ -26,6 +26,7 @@ class OpenVINOBackend:
         self, card: Card, folder: Path, *, threads: int | None = None, precision: str = "auto"
     ) -> None:
         import openvino as ov
+        from openvino import frontend
 
         if precision not in PRECISIONS:
             raise UserError(
@@ -42,8 +43,17 @@ class OpenVINOBackend:
             settings["INFERENCE_NUM_THREADS"] = threads
         path = folder / card.files["onnx"].name
         try:
-            self._model = core.read_model(path)
-        except RuntimeError as error:
+            # core.read_model offers a damaged file to every other reader too, and they print.
+            reader = frontend.FrontEndManager().load_by_framework("onnx")
+            self._model = reader.convert(reader.load(str(path)))
+        except (
+            RuntimeError,
+            frontend.GeneralFailure,
+            frontend.InitializationFailure,
+            frontend.NotImplementedFailure,
+            frontend.OpConversionFailure,
+            frontend.OpValidationFailure,
+        ) as error:
             raise UserError(f"{path} cannot be read as a model; get it anew") from error
         self._core, self._settings, self._path = core, settings, path
         self._compiled: dict[tuple[int, ...], Any] = {}

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from acutance.errors import UserError
 
+KINDS = ("cpu", "cuda", "mps", "xpu")
+"""Kinds of devices that PyTorch computes on."""
+
 
 class TorchBackend:
     """The card's safetensors file, run by PyTorch in fp32.
@@ -18,11 +21,14 @@ class TorchBackend:
     """
 
     def __init__(self, card_path: Path, *, device: str = "cpu", threads: int | None = None) -> None:
+        if device.partition(":")[0] not in KINDS:
+            raise UserError(f"device '{device}' cannot be used here; try --device cpu")
         try:
             import torch
         except ImportError as error:
             raise UserError(
-                f"device '{device}' needs PyTorch: pip install 'acutance[train]', or --device cpu"
+                f"{'torch-' if device == 'cpu' else ''}{device} needs PyTorch: "
+                "pip install 'acutance[train]', or --device cpu"
             ) from error
         from acutance.models.checkpoint import load_network
 
