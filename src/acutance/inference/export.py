@@ -87,13 +87,16 @@ def write_onnx(path: Path, network: nn.Module, *, multiple: int) -> None:
     except ImportError as error:
         raise UserError("export needs ONNX: pip install 'acutance[train]'") from error
 
-    height, width = torch.export.Dim("h"), torch.export.Dim("w")
+    # The bicubic branch mirrors two pixels; where no multiple promises them, the range does.
+    sizes: list[Any] = [torch.export.Dim(axis, min=2) for axis in "hw"]
+    if multiple > 1:
+        sizes = [multiple * torch.export.Dim(axis) for axis in "hw"]
     program = torch.onnx.export(
         _Aligned(network).eval(),
         (torch.rand(1, 3, 8 * multiple, 10 * multiple),),
         input_names=["lr"],
         output_names=["sr"],
-        dynamic_shapes={"lr": {2: multiple * height, 3: multiple * width}},
+        dynamic_shapes={"lr": {2: sizes[0], 3: sizes[1]}},
         opset_version=OPSET,
         dynamo=True,
         verbose=False,
@@ -151,7 +154,8 @@ def check_export(network: nn.Module, card: Card, folder: Path) -> float:
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
     for height, width in ((8, 8), (12, 20), (32, 24)):
-        shape = (1, 3, height // 4 * card.multiple, width // 4 * card.multiple)
+        # At least as many pixels, so that a picture is larger than its network's padding.
+        shape = (1, 3, *(-(-size // card.multiple) * card.multiple for size in (height, width)))
         lr = torch.rand(shape, generator=generator)
         with torch.no_grad():
             expected = network(lr).numpy()

@@ -41,8 +41,9 @@ DEFAULT_MEMORY = 1024
 
 BYTES_PER_VALUE = 4
 FEATURE_MAPS = 10
-"""Feature maps of the network's full width alive at once, measured with OpenVINO: a tile of n LR
-pixels takes about ``n * 4 bytes * (10 * channels + 5 * 3 * scale^2)``."""
+"""Feature maps of a generator's full width alive at once, measured with OpenVINO: a tile of n LR
+pixels takes about ``n * 4 bytes * (10 * channels + 5 * 3 * scale^2)``. Where a card tells its
+``feature_values``, they stand for ``10 * channels``."""
 
 Progress = Callable[[int, int], None]
 """Called with the tiles done and the tiles in all."""
@@ -216,8 +217,10 @@ class Upscaler:
             if tile < multiple:
                 raise UserError(f"tile must be at least {multiple}, not {tile}")
             return tile // multiple * multiple
-        channels = self.card.config.get("channels", [64])[0]
-        values = FEATURE_MAPS * channels + 5 * 3 * self.scale**2
+        features = self.card.feature_values
+        if not features:
+            features = FEATURE_MAPS * self.card.config.get("channels", [64])[0]
+        values = features + 5 * 3 * self.scale**2
         side = int(math.sqrt(memory * 2**20 / (BYTES_PER_VALUE * values)))
         if side - margin < 32:
             least = (32 + margin) ** 2 * BYTES_PER_VALUE * values / 2**20

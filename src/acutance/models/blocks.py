@@ -1,9 +1,10 @@
-"""Building blocks of the generator: residual block, down, up, bicubic branch."""
+"""Building blocks of networks: residual block, up, mirrored edges, bicubic branch."""
 
 import torch
 from torch import Tensor, nn
 
 from acutance.image.resize import upscale_kernel
+from acutance.models.padding import padding_to_multiple
 
 
 class ResidualBlock(nn.Module):
@@ -33,6 +34,17 @@ def residual_blocks(channels: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
 
 
+def he_start(conv: nn.Module, *, slope: float = 0.0) -> None:
+    """Weights that keep the variance through a (leaky) ReLU, biases zero.
+
+    Source: He et al., "Delving deep into rectifiers", ICCV 2015.
+    """
+    assert isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
+    nn.init.kaiming_normal_(conv.weight, slope, nonlinearity="leaky_relu")
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+
+
 class Up(nn.Module):
     """Twice the size: 1x1 convolution to ``4 * channels_out``, then a pixel shuffle."""
 
@@ -56,6 +68,29 @@ def pad_symmetric(x_NCHW: Tensor, amount: int) -> Tensor:
     left = [x_NCHW[:, :, :, i : i + 1] for i in reversed(range(amount))]
     right = [x_NCHW[:, :, :, -1 - i : x_NCHW.shape[3] - i] for i in range(amount)]
     return torch.cat([*left, x_NCHW, *right], dim=3)
+
+
+def mirror(x_NCHW: Tensor, dim: int, *, before: int, after: int) -> Tensor:
+    """Mirror both ends of an axis, the edge pixel repeated, by any number of pixels.
+
+    The indices n-1..0, 0..n-1, n-1..0, .. are periodic, so that a tiny picture works too.
+    """
+    size = x_NCHW.shape[dim]
+    # As a tensor: ONNX has no remainder by a size that is free.
+    period = torch.full((), 2 * size, dtype=torch.long, device=x_NCHW.device)
+    index = torch.arange(-before, size + after, device=x_NCHW.device).remainder(period)
+    index = torch.minimum(index, period - 1 - index)
+    return x_NCHW.index_select(dim, index)
+
+
+def pad_to_multiple(x_NCHW: Tensor, multiple: int) -> Tensor:
+    """Append mirrored pixels at the right and bottom, as ``padding_to_multiple`` asks."""
+    for dim in (2, 3):
+        size = x_NCHW.shape[dim]
+        padding = padding_to_multiple(size, multiple)
+        if padding > 0:
+            x_NCHW = mirror(x_NCHW, dim, before=0, after=padding)
+    return x_NCHW
 
 
 class BicubicUpscale(nn.Module):

@@ -44,6 +44,10 @@ class Card:
     """Trainable numbers."""
     macs_per_lr_pixel: float
     """Multiply-adds of the convolutions for one input pixel."""
+    feature_values: int = 0
+    """Values of the feature maps alive at once for one input pixel: sizes the tiles."""
+    precision: str = "auto"
+    """Arithmetic where none is asked for: ``fp32`` for a network that bf16 would change."""
     files: dict[str, ModelFile] = field(default_factory=dict)
     """``safetensors`` and ``onnx``."""
     training: dict[str, Any] = field(default_factory=dict)

@@ -6,7 +6,11 @@ from typing import Any
 from torch import nn
 
 from acutance.errors import UserError
+from acutance.models.drcn import DRCN, DRCNConfig
 from acutance.models.generator import Generator, GeneratorConfig
+from acutance.models.lapsrn import LapSRN, LapSRNConfig
+from acutance.models.scn import SCN, SCNConfig
+from acutance.models.vdsr import VDSR, VDSRConfig
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,10 @@ class Network:
 
 NETWORKS: dict[str, Network] = {
     "generator": Network(GeneratorConfig, Generator),
+    "vdsr": Network(VDSRConfig, VDSR),
+    "drcn": Network(DRCNConfig, DRCN),
+    "lapsrn": Network(LapSRNConfig, LapSRN),
+    "scn": Network(SCNConfig, SCN),
 }
 
 SIZES: dict[str, dict[str, tuple[int, ...]]] = {
@@ -37,6 +45,23 @@ def generator_config(size: str, *, scale: int) -> GeneratorConfig:
         return GeneratorConfig(scale=scale, **SIZES[size])
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def network_config(network: str, size: str, *, scale: int) -> Any:
+    """The configuration of a network as its paper has it, or of a generator's named size.
+
+    Raises UserError for an unknown network, size or scale.
+    """
+    if network == "generator":
+        return generator_config(size, scale=scale)
+    if network not in NETWORKS:
+        raise UserError(f"unknown network '{network}': choose one of {', '.join(NETWORKS)}")
+    if size != "paper":
+        raise UserError(f"unknown size '{size}' of '{network}': it has but one, paper")
+    try:
+        return NETWORKS[network].config(scale=scale)
+    except ValueError as error:
+        raise UserError(f"{network}: {error}") from error
 
 
 def build(network: str, config: dict[str, Any]) -> nn.Module:

@@ -16,13 +16,15 @@ def macs_per_lr_pixel(network: nn.Module, *, size: int = 32) -> float:
     """
     macs = 0
 
-    def count(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal macs
-        assert isinstance(module, nn.Conv2d)
-        taps = module.weight.shape[1] * module.weight.shape[2] * module.weight.shape[3]
-        macs += taps * output.shape[1] * output.shape[2] * output.shape[3]
+        assert isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
+        # Each weight meets every pixel of the output, or of the input where it is transposed.
+        plane = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
+        macs += module.weight.numel() * plane.shape[2] * plane.shape[3]
 
-    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d)]
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, kinds)]
     try:
         device = next(network.parameters()).device
         with torch.no_grad():

@@ -9,11 +9,9 @@ untrained generator is exactly bicubic.
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
-from acutance.models.blocks import BicubicUpscale, Up, residual_blocks
-from acutance.models.padding import padding_to_multiple
+from acutance.models.blocks import BicubicUpscale, Up, pad_to_multiple, residual_blocks
 
 SCALES = (2, 3, 4, 8)
 
@@ -87,7 +85,7 @@ class Generator(nn.Module):
     def forward(self, lr_NCHW: Tensor) -> Tensor:
         """Any height and width: pads right and bottom symmetrically, and crops."""
         height, width = lr_NCHW.shape[-2:]
-        padded = _pad_to_multiple(lr_NCHW, self.config.multiple)
+        padded = pad_to_multiple(lr_NCHW, self.config.multiple)
         sr = self.forward_aligned(padded)
         return sr[..., : height * self.config.scale, : width * self.config.scale]
 
@@ -105,16 +103,3 @@ class Generator(nn.Module):
         dnn = nn.functional.pixel_shuffle(self.tail(x), self.config.scale)
         bicubic: Tensor = self.bicubic(lr_NCHW)
         return bicubic + dnn.float()
-
-
-def _pad_to_multiple(x_NCHW: Tensor, multiple: int) -> Tensor:
-    """Append mirrored pixels at the right and bottom, the edge pixel repeated."""
-    for dim in (2, 3):
-        size = x_NCHW.shape[dim]
-        total = max(size + padding_to_multiple(size, multiple), multiple)
-        if total > size:
-            # Mirrored indices 0..n-1, n-1..0, 0..: periodic, so that a tiny picture works too.
-            index = torch.arange(total, device=x_NCHW.device) % (2 * size)
-            index = torch.where(index < size, index, 2 * size - 1 - index)
-            x_NCHW = x_NCHW.index_select(dim, index)
-    return x_NCHW

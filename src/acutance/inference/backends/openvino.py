@@ -19,7 +19,8 @@ class OpenVINOBackend:
         card: the model.
         folder: where the card's files lie.
         threads: CPU threads; all by default.
-        precision: ``auto`` takes bf16 where the processor multiplies it, else fp32.
+        precision: ``auto`` takes what the card asks for; where it leaves that open, bf16 where the
+            processor multiplies it, else fp32.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class OpenVINOBackend:
         import openvino as ov
         from openvino import frontend
 
+        precision = card.precision if precision == "auto" else precision
         if precision not in PRECISIONS:
             raise UserError(
                 f"unknown precision '{precision}': choose one of {', '.join(PRECISIONS)}"
