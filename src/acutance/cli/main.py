@@ -10,6 +10,7 @@ from rich.console import Console
 import acutance
 from acutance.cli.evaluate import evaluate
 from acutance.cli.export import export
+from acutance.cli.import_weights import import_weights
 from acutance.cli.models import models
 from acutance.cli.train import train
 from acutance.cli.upscale import upscale
@@ -20,7 +21,7 @@ app = App(
     help="Single-image super-resolution: upscale photos, measure, train.",
     version=acutance.__version__,
 )
-for command in (upscale, models, evaluate, train, export):
+for command in (upscale, models, evaluate, train, export, import_weights):
     app.command(command)
 
 

@@ -390,7 +390,8 @@ def _must_be_sound(card: Card, path: Path) -> None:
     if not isinstance(card.receptive_field, int) or card.receptive_field < 0:
         wrong.append("receptive_field")
     channels: Any = card.config.get("channels", [64]) if isinstance(card.config, dict) else []
-    if not channels or not all(isinstance(width, int) and width > 0 for width in channels):
+    widths = channels if isinstance(channels, list) else [channels]
+    if not widths or not all(isinstance(width, int) and width > 0 for width in widths):
         wrong.append("config")
     if wrong:
         raise UserError(f"{path} is damaged ({', '.join(wrong)}): get the model anew")
