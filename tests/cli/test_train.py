@@ -75,6 +75,14 @@ def test_wrong_wishes_are_one_line(
     assert message in one_line(result)
 
 
+def test_a_run_folder_that_cannot_be_made_is_one_line(
+    acutance: Run, photos: Path, photo: Path
+) -> None:
+    result = acutance("train", "base-x4", "--data", photos, "--out", photo / "run", *TINY)
+    assert result.status == 1
+    assert f"{photo / 'run'}: Not a directory" in one_line(result)
+
+
 def test_photos_that_are_not_enough(acutance: Run, tmp_path: Path) -> None:
     write_photo(tmp_path / "small" / "a.png")
     (tmp_path / "none").mkdir()

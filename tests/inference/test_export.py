@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import acutance.inference.export
@@ -120,6 +121,18 @@ def test_a_graph_that_differs_is_refused_and_nothing_is_written(
     """The graph is the first network's, the weights are another's."""
     with pytest.raises(UserError, match="export refused: the ONNX differs from PyTorch by"):
         export(other_network, card, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_written(
+    tmp_path: Path, network: Generator, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr(acutance.inference.export, "save_network", full)
+    with pytest.raises(UserError, match=r"cannot write to .*No space left.*check free space"):
+        export(network, card, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,6 +1,7 @@
 """A run: learns, survives being stopped and killed, and refuses what cannot work."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from acutance.errors import UserError
@@ -175,6 +177,24 @@ def test_a_run_is_not_overwritten(photos: Path, uninterrupted: Path) -> None:
 def test_nothing_to_resume(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing to resume"):
         train(CONFIG, data=photos, run=tmp_path / "none", resume=True, report=quiet)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(
+    photos: Path, tmp_path: Path, uninterrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(uninterrupted, run)
+    before = (run / run_folder.LAST).read_bytes()
+
+    def full(tensors: object, path: Path, **_: object) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr("acutance.training.state.save_file", full)
+    with pytest.raises(UserError, match=r"cannot write .*No space left.*check free space"):
+        train(CONFIG, data=photos, run=run, resume=True, report=quiet)
+    assert (run / run_folder.LAST).read_bytes() == before
+    assert not list(run.rglob("*.partial"))
 
 
 def test_damaged_checkpoint_is_one_line(photos: Path, tmp_path: Path, uninterrupted: Path) -> None:

@@ -30,6 +30,10 @@ def export(
         Replace existing files.
     """
     need_torch()
+    import logging
+
+    # It warns of torchvision's operators, which no network of ours has.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     from acutance.inference.export import export as write
     from acutance.training.run_folder import load_run
 

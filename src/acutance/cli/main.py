@@ -42,6 +42,11 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:  # where no part of ours said it better: a full disk, a lost share
+        name = f"{error.filename}: " if error.filename else ""
+        reason = error.strerror or error
+        print(f"acutance: {name}{reason}; check free space and permissions", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from acutance.errors import UserError
@@ -73,9 +74,10 @@ def export(network: nn.Module, card: Card, folder: Path, *, overwrite: bool = Fa
             for path in targets:
                 (partial / path.name).chmod(0o644)  # safetensors writes for its owner alone
                 (partial / path.name).replace(path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the latter is how safetensors says it
+        reason = getattr(error, "strerror", None) or error
         raise UserError(
-            f"cannot write to {folder}: {error.strerror}; check free space and permissions"
+            f"cannot write to {folder}: {reason}; check free space and permissions"
         ) from error
     return targets[2]
 

@@ -55,7 +55,13 @@ class TrainState:
         tensors = {name: t.cpu().contiguous() for name, t in tensors.items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
-        save_file(tensors, partial, metadata={"counters": json.dumps(asdict(self.counters))})
+        try:
+            save_file(tensors, partial, metadata={"counters": json.dumps(asdict(self.counters))})
+        except SafetensorError as error:  # its way to say that the disk is full
+            partial.unlink(missing_ok=True)
+            raise UserError(
+                f"cannot write {path}: {error}; check free space and permissions"
+            ) from error
         partial.replace(path)
 
     def load(self, path: Path) -> None:
