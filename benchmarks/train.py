@@ -19,12 +19,14 @@ import torch
 from acutance.data.datasets import make_pair
 from acutance.data.patches import PatchSampler
 from acutance.losses.composite import CompositeLoss
+from acutance.losses.supervision import Supervision
 from acutance.recipes.catalogue import RECIPES, recipe
 from acutance.training import run_folder
 from acutance.training.config import PatchPhase, TrainConfig
 from acutance.training.ema import ExponentialMovingAverage
 from acutance.training.hardware import choose_device, choose_precision, describe
 from acutance.training.loop import train_step
+from acutance.training.outputs import AllOutputs
 from acutance.training.state import Counters, TrainState
 
 PHOTOS, SIDE = 24, 768  # random photos of this many pixels a side: the content takes no time
@@ -51,7 +53,7 @@ class Contest:
             for _ in range(PHOTOS)
         ]
         self.sampler = PatchSampler(pairs, scale=config.scale, device=device)
-        self.criterion = CompositeLoss().to(device)
+        self.criterion = Supervision(CompositeLoss()).to(device)
         self.fixed = self.draw()
 
     def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -68,7 +70,7 @@ class Contest:
     def step(self) -> None:
         """What the trainer does, with the recipe's last loss, the dearest."""
         loss = self.config.losses[-1]
-        weights = {"alpha": loss.alpha, "beta": loss.beta, "log": loss.log}
+        weights = {"alpha": loss.alpha, "beta": loss.beta, "log": loss.log, "luma": loss.luma}
         train_step(
             self.state,
             self.draw(),
@@ -76,7 +78,7 @@ class Contest:
             learning_rate=1e-6,
             dtype=self.dtype,
             clip_norm=self.config.clip_norm,
-            forward=self.state.network,
+            forward=AllOutputs(self.state.network),
         )
 
     def seconds(self, work: Callable[[], None]) -> float:

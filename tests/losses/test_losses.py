@@ -8,11 +8,13 @@ from skimage.metrics import structural_similarity
 
 from acutance.image.colour import bt601_studio_luma
 from acutance.image.filters import log_kernel
+from acutance.image.resize import resize
 from acutance.losses.composite import CompositeLoss
 from acutance.losses.correlation import Correlation
 from acutance.losses.hfenn import HFENN
-from acutance.losses.pixel import l1, mse
+from acutance.losses.pixel import charbonnier, l1, mse
 from acutance.losses.ssim import SSIMLoss
+from acutance.losses.supervision import Supervision
 
 
 def pair(height: int = 40, width: int = 33) -> tuple[torch.Tensor, torch.Tensor]:
@@ -117,3 +119,41 @@ def test_losses_have_gradients() -> None:
 def test_patches_too_small_for_the_filter_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 15"):
         HFENN()(torch.zeros(1, 3, 14, 20), torch.zeros(1, 3, 14, 20))
+
+
+def test_charbonnier_is_its_formula() -> None:
+    sr, hr = pair()
+    expected = np.sqrt((sr - hr).double().numpy() ** 2 + 1e-6).mean(axis=(1, 2, 3))
+    assert charbonnier(sr, hr).tolist() == pytest.approx(expected.tolist(), rel=1e-6)
+    same = sr.clone().requires_grad_()
+    charbonnier(same, sr).sum().backward()
+    assert same.grad is not None
+    assert torch.equal(same.grad, torch.zeros_like(sr))  # no corner where they agree
+
+
+def test_luma_alone_ignores_colour() -> None:
+    sr, hr = pair()
+    criterion = CompositeLoss()
+    errors = [
+        bt601_studio_luma((x - y).double().permute(1, 2, 0).numpy()) - 16 / 255
+        for x, y in zip(sr, hr, strict=True)
+    ]
+    found = criterion(sr, hr, content="mse", luma=True).item()
+    assert found == pytest.approx(float(np.square(errors).mean()), rel=1e-5)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert criterion(sr, hr, content="mse", luma=True).item() == pytest.approx(found)
+
+
+def test_intermediate_outputs_share_the_loss() -> None:
+    """The result against the photo, the smaller output against imresize's reduction of it."""
+    sr, hr = pair(40, 32)
+    small, same = torch.rand(2, 3, 20, 16), torch.rand(2, 3, 40, 32)
+    reduced = [resize(x.permute(1, 2, 0).double().numpy(), 20, 16) for x in hr]
+    error = np.stack(reduced) - small.permute(0, 2, 3, 1).double().numpy()
+    each = [float(np.square(error).mean()), mse(same, hr).mean().item()]
+    criterion = Supervision(CompositeLoss())
+    found = criterion([sr, small, same], hr, content="mse", supervision=0.6).item()
+    assert found == pytest.approx(0.4 * mse(sr, hr).mean().item() + 0.3 * sum(each), rel=1e-5)
+    plain = mse(sr, hr).mean()
+    assert criterion([sr, small], hr, content="mse") == plain
+    assert criterion([sr], hr, content="mse", supervision=0.6) == plain

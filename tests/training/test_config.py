@@ -17,6 +17,14 @@ def test_every_recipe_survives_storage(name: str) -> None:
     assert config.recipe == name
 
 
+def test_a_configuration_stored_before_there_were_other_networks_is_a_generators() -> None:
+    stored = json.loads(recipe("base-x4").to_json())
+    del stored["network"]
+    for phase in stored["losses"]:
+        del phase["luma"], phase["supervision"]
+    assert TrainConfig.from_dict(stored) == recipe("base-x4")
+
+
 def test_every_setting_is_documented() -> None:
     source = TrainConfig.__module__
     text = __import__("inspect").getsource(__import__(source, fromlist=["x"]))

@@ -78,8 +78,8 @@ def train(
         if recipe is not None and recipe != stored.recipe:
             raise UserError(f"{out} is a run of '{stored.recipe}', not of '{recipe}'")
         changed = [k for k, v in dataclasses.asdict(config).items() if v != getattr(stored, k)]
-        if "size" in changed or "scale" in changed:
-            raise UserError("size and scale cannot change in a resumed run; start a new one")
+        if {"network", "size", "scale"} & set(changed):
+            raise UserError("network, size and scale stay in a resumed run; start a new one")
     elif recipe is None:
         raise UserError("name a recipe, for example base-x4, or give --resume")
     else:

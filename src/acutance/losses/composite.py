@@ -6,10 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from acutance.losses.hfenn import HFENN
-from acutance.losses.pixel import l1, mse
+from acutance.losses.pixel import charbonnier, l1, mse
 from acutance.losses.ssim import SSIMLoss
 
-CONTENT: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1, "mse": mse}
+CONTENT: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "l1": l1,
+    "mse": mse,
+    "charbonnier": charbonnier,
+}
 
 LOG_SCALE = 0.01
 """About the size of the content loss itself, so that a logarithm leaves gradients as large."""
@@ -39,9 +43,19 @@ class CompositeLoss(nn.Module):
         alpha: float = 0.0,
         beta: float = 0.0,
         log: bool = False,
+        luma: bool = False,
     ) -> Tensor:
-        """A scalar; ``content`` is a key of ``CONTENT``; a weight of 0 skips its filter."""
-        loss_N = CONTENT[content](sr_NCHW, hr_NCHW)
+        """A scalar; ``content`` is a key of ``CONTENT``; a weight of 0 skips its filter.
+
+        With ``luma`` the content loss compares luma alone, as HFENN and SSIM do anyway.
+        """
+        compared = [sr_NCHW, hr_NCHW]
+        if luma:
+            with torch.autocast(sr_NCHW.device.type, enabled=False):
+                compared = [
+                    (x.float().permute(0, 2, 3, 1) @ self.hfenn.luma)[:, None] for x in compared
+                ]
+        loss_N = CONTENT[content](*compared)
         if alpha:
             loss_N = loss_N + alpha * self.hfenn(sr_NCHW, hr_NCHW)
         if log:

@@ -28,7 +28,7 @@ class LossPhase:
 
     until: float
     """Progress in [0, 1] at which the phase ends."""
-    content: Literal["l1", "mse"]
+    content: Literal["l1", "mse", "charbonnier"]
     """The pixel loss."""
     alpha: float = 0.0
     """Weight of HFENN; 2.6e-3 puts it on a par with MSE at x4."""
@@ -36,6 +36,10 @@ class LossPhase:
     """Weight of ``1 - SSIM``."""
     log: bool = False
     """Take the logarithm of content and HFENN, patch by patch: every patch counts alike."""
+    luma: bool = False
+    """Take the pixel loss of luma alone: for networks that leave colour to bicubic."""
+    supervision: float = 0.0
+    """Share of the loss that a network's intermediate outputs make, where it has any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +49,11 @@ class TrainConfig:
     recipe: str
     """Name of the recipe it came from."""
     size: str
-    """Generator size: tiny, base or large."""
+    """Generator size: tiny, base or large; ``paper`` for the other networks."""
     scale: int
     """Upscaling factor: 2, 3, 4 or 8."""
+    network: str = "generator"
+    """Key of ``acutance.models.catalogue.NETWORKS``."""
     start: str | None = None
     """Run folder or model to start from; what does not fit (another scale's tail) starts fresh."""
     steps: int | None = 20_000

@@ -20,6 +20,7 @@ from acutance.data.patches import PatchSampler
 from acutance.errors import UserError
 from acutance.image.io import write_rgb8
 from acutance.losses.composite import CompositeLoss
+from acutance.losses.supervision import Supervision
 from acutance.models.cost import macs_per_lr_pixel
 from acutance.training import run_folder
 from acutance.training.config import TrainConfig
@@ -27,6 +28,7 @@ from acutance.training.distributed import Processes, device_name, processes
 from acutance.training.ema import ExponentialMovingAverage
 from acutance.training.hardware import choose_device, choose_precision, describe, matmul_peak
 from acutance.training.log import RunLog
+from acutance.training.outputs import AllOutputs
 from acutance.training.schedule import learning_rate_factor, phase_at
 from acutance.training.state import Counters, TrainState
 from acutance.training.validation import SAMPLES, centre_crop, validate
@@ -50,18 +52,18 @@ class StepResult:
 def train_step(
     state: TrainState,
     batch: tuple[torch.Tensor, torch.Tensor],
-    criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    criterion: Callable[[list[torch.Tensor], torch.Tensor], torch.Tensor],
     *,
     learning_rate: float,
     dtype: torch.dtype,
     clip_norm: float,
-    forward: Callable[[torch.Tensor], torch.Tensor],
+    forward: Callable[[torch.Tensor], list[torch.Tensor]],
 ) -> StepResult:
     """One step: forward, loss, backward, clip, update, average."""
     lr_NCHW, hr_NCHW = batch
     with torch.autocast(lr_NCHW.device.type, dtype, enabled=dtype != torch.float32):
-        sr_NCHW = forward(lr_NCHW)
-    loss = criterion(sr_NCHW.float(), hr_NCHW)
+        outputs = forward(lr_NCHW)
+    loss = criterion([output.float() for output in outputs], hr_NCHW)
     state.optimiser.zero_grad()
     loss.backward()
     norm = nn.utils.clip_grad_norm_(state.network.parameters(), clip_norm)
@@ -210,11 +212,11 @@ class _Loop:
         for pair in self.held_out[:SAMPLES] if together.first else ():
             write_rgb8(run_folder.sample(run, pair.name, "hr"), pair.hr)
             write_rgb8(run_folder.sample(run, pair.name, "lr"), pair.lr)
-        self.criterion = CompositeLoss().to(device)
+        self.criterion = Supervision(CompositeLoss()).to(device)
         self.peak = matmul_peak(device, dtype) * together.count
         self.operations = 2 * BACKWARD_AND_FORWARD * macs_per_lr_pixel(state.network)
         self.log = RunLog(run if together.first else None)
-        network = together.wrap(state.network)
+        network = together.wrap(AllOutputs(state.network))
         self.forward: Any = torch.compile(network) if config.compile else network
 
     def progress(self) -> float:
@@ -257,6 +259,8 @@ class _Loop:
                     alpha=loss_phase.alpha,
                     beta=loss_phase.beta,
                     log=loss_phase.log,
+                    luma=loss_phase.luma,
+                    supervision=loss_phase.supervision,
                 ),
                 learning_rate=config.learning_rate * factor,
                 dtype=self.dtype,

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from acutance.errors import UserError
 from acutance.inference.models import find_card
 from acutance.models.card import Card
-from acutance.models.catalogue import build, generator_config
+from acutance.models.catalogue import build, network_config
 from acutance.models.checkpoint import load_network
-from acutance.models.cost import macs_per_lr_pixel, parameter_count
+from acutance.models.describe import describe
 from acutance.training.config import TrainConfig
 
 CONFIG = "config.json"
@@ -63,7 +63,8 @@ def save_ema(run: Path, average: dict[str, Tensor]) -> None:
 
 def new_network(config: TrainConfig) -> nn.Module:
     """The run's network with fresh weights."""
-    return build("generator", vars(generator_config(config.size, scale=config.scale)))
+    shape = network_config(config.network, config.size, scale=config.scale)
+    return build(config.network, vars(shape))
 
 
 def load_run(run: Path) -> tuple[nn.Module, Card]:
@@ -78,20 +79,9 @@ def load_run(run: Path) -> tuple[nn.Module, Card]:
     network = new_network(config)
     network.load_state_dict(load_file(run / EMA))
     network.eval()
-    shape = generator_config(config.size, scale=config.scale)
-    card = Card(
-        name=f"{config.size}-x{config.scale}",
-        kind="bicubic",
-        scale=config.scale,
-        network="generator",
-        config={k: list(v) if isinstance(v, tuple) else v for k, v in vars(shape).items()},
-        multiple=shape.multiple,
-        receptive_field=shape.receptive_field,
-        parameters=parameter_count(network),
-        macs_per_lr_pixel=macs_per_lr_pixel(network),
-        training=summary,
-    )
-    return network, card
+    kind = config.size if config.network == "generator" else config.network
+    name = f"{kind}-x{config.scale}"
+    return network, describe(network, key=config.network, name=name, training=summary)
 
 
 def load_start(start: str) -> dict[str, Tensor]:

@@ -1,0 +1,103 @@
+"""Recipes for the other networks of the 2017 table, on our photos and by our trainer.
+
+Structure, loss and supervision are the papers'; optimiser and schedule are those of our generator
+(AdamW, warm-up, constant, annealed), so that a comparison on equal terms compares the networks. The
+papers trained for days on a GPU: what their published weights reach is in docs/baselines.md. Ten
+minutes here are a start; ``--max-minutes`` gives more. All losses are of luma alone, since these
+networks leave colour to bicubic.
+
+Hardware: one core at 110 GFLOP/s (fp32).
+"""
+
+from acutance.training.config import LossPhase, PatchPhase, TrainConfig
+
+_X4 = (PatchPhase(until=1.0, patch=16, batch=16),)
+_X8 = (PatchPhase(until=1.0, patch=16, batch=8),)
+
+
+def _recipe(
+    network: str,
+    scale: int,
+    losses: tuple[LossPhase, ...],
+    patches: tuple[PatchPhase, ...],
+    learning_rate: float,
+) -> TrainConfig:
+    return TrainConfig(
+        recipe=f"{network}-x{scale}",
+        network=network,
+        size="paper",
+        scale=scale,
+        steps=None,
+        max_minutes=10,
+        losses=losses,
+        patches=patches,
+        learning_rate=learning_rate,
+    )
+
+
+def _luma_mse(supervision: float = 0.0, until: float = 1.0) -> LossPhase:
+    return LossPhase(until=until, content="mse", luma=True, supervision=supervision)
+
+
+def _charbonnier(supervision: float) -> LossPhase:
+    return LossPhase(until=1.0, content="charbonnier", luma=True, supervision=supervision)
+
+
+def vdsr_x4() -> TrainConfig:
+    """VDSR (Kim et al., CVPR 2016) at x4: MSE.
+
+    Time: 10 minutes. Expected: 27.56 dB is what the published weights reach; no run to the end yet.
+    Command: ``acutance train vdsr-x4 --data DIR --out RUN``
+    """
+    return _recipe("vdsr", 4, (_luma_mse(),), _X4, 3e-4)
+
+
+def vdsr_x8() -> TrainConfig:
+    """VDSR at x8, for which no weights were published: MSE.
+
+    Time: 10 minutes. Expected: the 2017 table has 24.29 dB; no run to the end yet.
+    Command: ``acutance train vdsr-x8 --data DIR --out RUN``
+    """
+    return _recipe("vdsr", 8, (_luma_mse(),), _X8, 3e-4)
+
+
+def drcn_x4() -> TrainConfig:
+    """DRCN (Kim et al., CVPR 2016) at x4: MSE of the ensemble and of every recursion.
+
+    As in the paper the recursions' share falls in the course of the run. 312 million multiply-adds
+    an LR pixel: ten minutes on one core are a few steps, so give it a GPU.
+    Time: 10 minutes. Expected: the 2017 table has 27.53 dB; no run to the end yet.
+    Command: ``acutance train drcn-x4 --data DIR --out RUN``
+    """
+    shares = ((0.9, 0.4), (0.5, 0.75), (0.1, 1.0))
+    patches = (PatchPhase(until=1.0, patch=12, batch=2),)
+    losses = tuple(_luma_mse(share, until) for share, until in shares)
+    return _recipe("drcn", 4, losses, patches, 3e-4)
+
+
+def lapsrn_x4() -> TrainConfig:
+    """LapSRN (Lai et al., CVPR 2017) at x4: Charbonnier, both levels alike.
+
+    Time: 10 minutes. Expected: 27.60 dB is what the published weights reach; no run to the end yet.
+    Command: ``acutance train lapsrn-x4 --data DIR --out RUN``
+    """
+    return _recipe("lapsrn", 4, (_charbonnier(1 / 2),), _X4, 5e-4)
+
+
+def lapsrn_x8() -> TrainConfig:
+    """LapSRN at x8: Charbonnier, all three levels alike.
+
+    Time: 10 minutes. Expected: 24.61 dB is what the published weights reach; no run to the end yet.
+    Command: ``acutance train lapsrn-x8 --data DIR --out RUN``
+    """
+    return _recipe("lapsrn", 8, (_charbonnier(2 / 3),), _X8, 5e-4)
+
+
+def scn_x8() -> TrainConfig:
+    """SCN (Wang et al., ICCV 2015) at x8: MSE, all three stages alike, weights shared.
+
+    Time: 10 minutes. Expected: 24.36 dB is what the published x2 weights, cascaded, reach; no run
+    to the end yet.
+    Command: ``acutance train scn-x8 --data DIR --out RUN``
+    """
+    return _recipe("scn", 8, (_luma_mse(2 / 3),), _X8, 1e-3)
