@@ -1,6 +1,8 @@
 """``acutance train`` and ``acutance export``: from photos to a model."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,16 @@ def test_an_export_is_not_overwritten(acutance: Run, run: Path, model: Path) -> 
     before = model.read_bytes()
     assert "--overwrite" in one_line(acutance("export", run))
     assert model.read_bytes() == before
+
+
+def test_an_export_says_where_it_is_and_no_more(run: Path, tmp_path: Path) -> None:
+    """Of another process: PyTorch prints what it has to say of torchvision once."""
+    command = [sys.executable, "-m", "acutance.cli.main", "export", str(run)]
+    result = subprocess.run(
+        [*command, "--out", str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert result.stderr == ""
+    assert result.stdout.startswith(str(tmp_path / "tiny-x2.json"))
 
 
 def test_an_export_that_differs_is_refused(
@@ -86,7 +98,14 @@ def test_a_run_folder_that_cannot_be_made_is_one_line(
 def test_photos_that_are_not_enough(acutance: Run, tmp_path: Path) -> None:
     write_photo(tmp_path / "small" / "a.png")
     (tmp_path / "none").mkdir()
-    for folder, message in (("small", "large enough"), ("none", "no photos"), ("x", "no such")):
+    (tmp_path / "junk.tar").write_text("no tar")
+    cases = {
+        "small": "large enough",
+        "none": "no photos",
+        "x": "no such",
+        "junk.tar": "cannot read",
+    }
+    for folder, message in cases.items():
         out = tmp_path / "run"
         result = acutance("train", "base-x4", "--data", tmp_path / folder, "--out", out)
         assert result.status == 1

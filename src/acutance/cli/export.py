@@ -32,11 +32,11 @@ def export(
     need_torch()
     import logging
 
-    # It warns of torchvision's operators, which no network of ours has.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     from acutance.inference.export import export as write
     from acutance.training.run_folder import load_run
 
+    # PyTorch, now that it is there, would warn of torchvision's operators, which none of ours uses.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     network, card = load_run(run)
     if name:
         card = dataclasses.replace(card, name=name)

@@ -70,8 +70,9 @@ def read_photos(source: Path) -> Iterator[tuple[str, bytes]]:
                             assert stream is not None
                             yield member.name, stream.read()
             except tarfile.TarError as error:
+                reason = str(error).partition("\n")[0].rstrip(":")  # a line a compression follows
                 raise UserError(
-                    f"cannot read {path}: {error}; download or pack it again"
+                    f"cannot read {path}: {reason}; download or pack it again"
                 ) from error
         elif path.suffix.lower() in SUFFIXES:
             found = True
