@@ -88,7 +88,8 @@ def evaluate(
     if model != "none":
         from acutance.inference.upscaler import Upscaler
 
-        upscaler = Upscaler(model, device=device, threads=threads)
+        # The figures do not depend on what the processor can multiply.
+        upscaler = Upscaler(model, device=device, threads=threads, precision="fp32")
         if upscaler.scale != scale:
             raise UserError(
                 f"{model} upscales by {upscaler.scale}, not by {scale}: "
