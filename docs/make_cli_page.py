@@ -9,7 +9,7 @@ import os
 
 from rich.console import Console
 
-COMMANDS = ("upscale", "models", "evaluate", "train", "export", "import-weights")
+COMMANDS = ("upscale", "models", "evaluate", "train", "export", "degrade", "import-weights")
 
 
 def page() -> str:

@@ -1,0 +1,75 @@
+"""The pool of degraded crops: the same whenever asked, refreshed a few at a time."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from acutance.data.degradation_pipeline import PRESETS
+from acutance.data.degradation_pool import DegradationPool, make_crop, smallest_photo
+from acutance.errors import UserError
+from acutance.image.resize import resize
+
+from .test_degradations import smooth
+
+PHOTOS = [smooth(90, 110).astype(np.uint8), 255 - smooth(100, 84).astype(np.uint8)]
+
+
+def pool(**changes: Any) -> DegradationPool:
+    settings = {"scale": 2, "crop": 16, "size": 5, "seed": 1, "preset": PRESETS["photo"]}
+    return DegradationPool(PHOTOS, **{**settings, **changes})
+
+
+def test_crops_are_in_register_with_their_ground_truth() -> None:
+    for number in range(20):
+        made = make_crop(PHOTOS, number, scale=2, crop=16, seed=0, preset=PRESETS["clean"])
+        reduced = resize(made.hr.astype(np.float64), 16, 16)
+        inner = np.abs(reduced - made.lr)[2:-2, 2:-2]
+        assert inner.max() < 0.6
+        assert made.strength == 0
+
+
+def test_a_pool_depends_on_its_seed_and_on_how_many_were_made() -> None:
+    first, second = pool(), pool()
+    assert np.array_equal(first.lr, second.lr)
+    assert not np.array_equal(first.lr, pool(seed=2).lr)
+    before = first.lr.copy()
+    assert first.refresh(2).tolist() == [0, 1]
+    assert np.array_equal(first.lr[2:], before[2:])
+    assert not np.array_equal(first.lr[:2], before[:2])
+    first.refresh(4)
+    assert first.made == 11
+    resumed = pool(made=11)
+    assert resumed.made == 11
+    for name in ("lr", "hr", "strength"):
+        assert np.array_equal(getattr(first, name), getattr(resumed, name))
+
+
+def test_batches_are_cut_from_the_crops() -> None:
+    held = pool()
+    lr, hr, strength = held.batch(6, 8, np.random.default_rng(0))
+    assert lr.shape == (6, 8, 8, 3)
+    assert hr.shape == (6, 16, 16, 3)
+    for i in range(6):
+        places = [
+            (slot, y, x)
+            for slot in range(5)
+            for y in range(9)
+            for x in range(9)
+            if np.array_equal(held.lr[slot, y : y + 8, x : x + 8], lr[i])
+        ]
+        assert any(
+            np.array_equal(held.hr[s, 2 * y : 2 * y + 16, 2 * x : 2 * x + 16], hr[i])
+            and held.strength[s] == strength[i]
+            for s, y, x in places
+        )
+    again = held.batch(6, 8, np.random.default_rng(0))
+    assert np.array_equal(again[0], lr)
+    with pytest.raises(ValueError, match="does not fit"):
+        held.batch(1, 17, np.random.default_rng(0))
+
+
+def test_small_photos_are_left_out() -> None:
+    assert smallest_photo(16, 2) == 80
+    with pytest.raises(UserError, match="at least 86 pixels"):
+        DegradationPool([PHOTOS[1]], scale=2, crop=19, size=1, seed=0, preset=PRESETS["clean"])
