@@ -92,8 +92,8 @@ def _parts(model: Any) -> list[tuple[Any, str]]:
     """
     import openvino as ov
 
-    last = model.get_results()[0].input_value(0).get_node()
-    if last.get_type_name() != "Add":
+    results = model.get_results()
+    if len(results) != 1 or results[0].input_value(0).get_node().get_type_name() != "Add":
         return [(model, "bf16")]
     addends = []
     for index in range(2):
