@@ -67,6 +67,14 @@ def test_pictures_of_another_program(acutance: Run, sets: Path, tmp_path: Path) 
     assert "Set5/a" in one_line(acutance(*words, "--images", tmp_path / "made"))
 
 
+def test_the_self_ensemble_is_a_row_of_its_own(acutance: Run, sets: Path, model: Path) -> None:
+    words = ("evaluate", "--data", sets, "--scale", 2, "--format", "json", "--quiet")
+    lines = json.loads(acutance(*words, "--model", model, "--best").out)["lines"]
+    psnr = {line["method"]: line["psnr"] for line in lines if line["set_name"] == "all"}
+    assert {"Acutance tiny-x2", "Acutance tiny-x2, --best", "bicubic", "Lanczos"} == set(psnr)
+    assert psnr["Acutance tiny-x2, --best"] != psnr["Acutance tiny-x2"]
+
+
 def test_figures_are_recorded_in_the_card(
     acutance: Run, sets: Path, model: Path, tmp_path: Path
 ) -> None:
@@ -88,6 +96,7 @@ def test_figures_are_recorded_in_the_card(
         (["--scale", "2", "--sets", "Set7"], "no set Set7"),
         (["--scale", "2", "--model", "base-x4"], "not by 2"),
         (["--scale", "2", "--model", "none", "--record"], "--model"),
+        (["--scale", "2", "--model", "none", "--best"], "--model"),
         (["--scale", "2", "--images", "nowhere"], "no such folder"),
     ],
 )

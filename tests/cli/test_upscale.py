@@ -39,6 +39,15 @@ def test_the_summary_as_json(acutance: Run, photo: Path, model: Path) -> None:
     assert done[0]["peak_memory_mib"] > 0
 
 
+def test_best_is_another_picture_and_says_so(acutance: Run, photo: Path, model: Path) -> None:
+    plain, best = photo.with_name("plain.png"), photo.with_name("best.png")
+    acutance("upscale", photo, "--model", model, "-o", plain)
+    result = acutance("upscale", photo, "--model", model, "--best", "-o", best, "--json")
+    assert "self-ensemble" in json.loads(result.out)["done"][0]["engine"]
+    a, b = (pyvips.Image.new_from_file(str(p)) for p in (plain, best))
+    assert 0 < (a - b).abs().max() < 60  # other by rounding and turning, not another picture
+
+
 def test_quiet_says_nothing(acutance: Run, photo: Path, model: Path) -> None:
     result = acutance("upscale", photo, "--model", model, "-q")
     assert (result.status, result.out, result.err) == (0, "", "")

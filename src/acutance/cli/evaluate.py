@@ -14,6 +14,7 @@ def evaluate(
     data: Path,
     scale: int = 4,
     model: str | None = None,
+    best: Annotated[bool, Parameter(negative=())] = False,
     protocol: str = "poster2017",
     images: Path | None = None,
     sets: str | None = None,
@@ -37,6 +38,8 @@ def evaluate(
     model
         Model to measure: a name, a card's path, or none; base-xSCALE by default, and none with
         --images.
+    best
+        Measure the model's self-ensemble too, as a row of its own; eight times slower.
     protocol
         poster2017 or standard; docs/protocol.md explains them.
     images
@@ -83,8 +86,8 @@ def evaluate(
     name = ""
     if model is None:
         model = "none" if images is not None else _default_model(scale)
-    if record and model == "none":
-        raise UserError("--record needs a model to record: give --model")
+    if model == "none" and (record or best):
+        raise UserError(f"--{'record' if record else 'best'} needs a model: give --model")
     if model != "none":
         from acutance.inference.upscaler import Upscaler
 
@@ -96,7 +99,11 @@ def evaluate(
                 f"give --scale {upscaler.scale}, or another model"
             )
         name = f"Acutance {upscaler.card.name}"
-        methods = {name: upscaler.upscale_float, **methods}
+        measured: dict[str, Upscale] = {name: upscaler.upscale_float}
+        if best:
+            ensemble = Upscaler(model, device=device, threads=threads, precision="fp32", best=True)
+            measured[f"{name}, --best"] = ensemble.upscale_float
+        methods = {**measured, **methods}
     console = Console(stderr=True)
     found: list[Row] = []
     if images is not None:

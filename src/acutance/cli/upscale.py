@@ -28,6 +28,7 @@ def upscale(
     output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
     scale: int | None = None,
     model: str | None = None,
+    best: Annotated[bool, Parameter(negative=())] = False,
     device: str = "auto",
     threads: int | None = None,
     output_format: Annotated[str | None, Parameter(name="--format")] = None,
@@ -51,6 +52,9 @@ def upscale(
         2, 4 or 8; 4 by default.
     model
         Name of a shipped model or path of a model's card; `acutance models` lists them.
+    best
+        Average over the eight flips and transposes of the picture: a little better, eight times
+        slower.
     device
         auto, cpu (OpenVINO), cuda, mps or torch-cpu (PyTorch).
     threads
@@ -97,7 +101,12 @@ def upscale(
     if sources:
         name = model or default_model(scale or 4)
         upscaler = Upscaler(
-            name, device=device, threads=threads, memory=memory or DEFAULT_MEMORY, tile=tile
+            name,
+            device=device,
+            threads=threads,
+            memory=memory or DEFAULT_MEMORY,
+            tile=tile,
+            best=best,
         )
         if scale is not None and scale != upscaler.scale:
             raise UserError(

@@ -28,6 +28,7 @@ from acutance.image.io import (
     save_picture,
 )
 from acutance.image.resize import resize
+from acutance.inference.backends.ensemble import SelfEnsemble
 from acutance.inference.backends.openvino import OpenVINOBackend
 from acutance.inference.backends.protocol import Backend
 from acutance.inference.backends.torch import TorchBackend
@@ -87,6 +88,8 @@ class Upscaler:
         tile: LR pixels on a side of a tile, instead of deriving it from ``memory``.
         precision: ``auto`` (bf16 where the processor multiplies it), ``fp32`` or ``bf16``; OpenVINO
             only, PyTorch computes in fp32.
+        best: average the results on the eight flips and transposes of the picture: a little better,
+            eight times slower.
 
     Raises:
         UserError: unknown model or device, damaged files.
@@ -107,6 +110,7 @@ class Upscaler:
         memory: int = DEFAULT_MEMORY,
         tile: int | None = None,
         precision: str = "auto",
+        best: bool = False,
     ) -> None:
         card_path = find_card(str(model))
         self.card: Card = read_card(card_path)
@@ -116,7 +120,8 @@ class Upscaler:
             raise UserError(f"threads must be at least 1, not {threads}")
         if memory < 1:
             raise UserError(f"memory must be at least 1 MiB, not {memory}")
-        self._backend = _make_backend(self.card, card_path, device, threads, precision)
+        backend = _make_backend(self.card, card_path, device, threads, precision)
+        self._backend: Backend = SelfEnsemble(backend) if best else backend
         self._tile = self._tile_size(memory, tile)
 
     @property
