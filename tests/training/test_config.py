@@ -52,6 +52,23 @@ def test_override_is_typed() -> None:
         ("betas", "[0.9]", "must have 2 entries"),
         ("losses", '[{"until": 1, "content": "l1", "gamma": 2}]', "unknown keys: gamma"),
         ("losses", '[{"until": 1}]', "incomplete"),
+        ("learning_rate", "-1", "must be positive"),
+        ("learning_rate", "NaN", "must be positive"),
+        ("weight_decay", "-1", "must not be negative"),
+        ("log_minutes", "-1", "must not be negative"),
+        ("betas", "[1, 2]", "'betas' must lie"),
+        ("copies", "[0.5, 0]", "'copies' must lie"),
+        ("copies", "[2.5]", "'copies' must lie"),
+        ("seed", "-1", "'seed' must lie"),
+        ("seed", "99999999999999999999999", "'seed' must lie"),
+        ("patches", '[{"until": 0.5, "patch": 32, "batch": 4}]', "the last at 1"),
+        ("losses", "[]", "the last at 1"),
+        (
+            "losses",
+            '[{"until": 0.7, "content": "l1"}, {"until": 0.2, "content": "l1"},'
+            '{"until": 1, "content": "mse"}]',
+            "growing shares",
+        ),
     ],
 )
 def test_wrong_settings_are_refused(key: str, value: str, message: str) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from acutance.errors import UserError
+from acutance.errors import UsageError, UserError
 
 
 def need_torch() -> None:
@@ -64,7 +64,7 @@ def train(
     for setting in settings:
         key, separator, value = setting.partition("=")
         if not separator:
-            raise UserError(f"--set takes key=value, not '{setting}'")
+            raise UsageError(f"--set takes key=value, not '{setting}'")
         pairs[key] = value
     if max_minutes is not None:
         pairs["max_minutes"] = str(max_minutes)
@@ -81,7 +81,7 @@ def train(
         if {"network", "size", "scale"} & set(changed):
             raise UserError("network, size and scale stay in a resumed run; start a new one")
     elif recipe is None:
-        raise UserError("name a recipe, for example base-x4, or give --resume")
+        raise UsageError("name a recipe, for example base-x4, or give --resume")
     else:
         config = recipe_by_name(recipe).override(pairs)
     try:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from dataclasses import dataclass
@@ -106,17 +107,32 @@ class TrainConfig:
         """Refuse what no run can do; raises UserError."""
         if self.max_minutes is None and self.steps is None:
             raise UserError("give the run a length: steps or max_minutes")
-        positive = ("steps", "max_minutes", "clip_norm")
-        for key in positive:
+        for key in ("steps", "max_minutes", "clip_norm", "learning_rate"):
             value = getattr(self, key)
-            if value is not None and value <= 0:
+            if value is not None and not 0 < value < math.inf:
                 raise UserError(f"'{key}' must be positive, not {value}")
-        shares = ("warmup", "anneal", "drop_flattest", "ema")
-        for key in shares:
+        for key in ("weight_decay", "log_minutes", "validate_minutes", "checkpoint_minutes"):
+            if not 0 <= getattr(self, key) < math.inf:
+                raise UserError(f"'{key}' must not be negative, not {getattr(self, key)}")
+        for key in ("warmup", "anneal", "drop_flattest", "ema"):
             if not 0 <= getattr(self, key) <= 1:
                 raise UserError(f"'{key}' must lie between 0 and 1, not {getattr(self, key)}")
-        if not self.patches or not self.losses:
-            raise UserError("'patches' and 'losses' need at least one phase each")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise UserError(f"'betas' must lie between 0 and 1, 1 excluded, not {self.betas}")
+        if not all(0 < copy < 1 for copy in self.copies):
+            raise UserError(f"'copies' must lie between 0 and 1, both excluded, not {self.copies}")
+        if not 0 <= self.seed < 2**63:
+            raise UserError(f"'seed' must lie between 0 and 2^63, not {self.seed}")
+        self._check_phases()
+
+    def _check_phases(self) -> None:
+        for key in ("patches", "losses"):
+            ends = [phase.until for phase in getattr(self, key)]
+            if not ends or ends[-1] != 1 or ends != sorted(ends) or ends[0] <= 0:
+                raise UserError(
+                    f"the phases of '{key}' must end ('until') at growing shares of the run, "
+                    f"the last at 1, not at {ends}"
+                )
         if any(phase.patch < 1 or phase.batch < 1 for phase in self.patches):
             raise UserError("every phase of 'patches' needs a patch and a batch of at least 1")
 

@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -57,7 +58,13 @@ def sample(run: Path, photo: str, name: str) -> Path:
 def save_ema(run: Path, average: dict[str, Tensor]) -> None:
     """The averaged weights alone, fp32."""
     partial = run / (EMA + ".partial")
-    save_file({k: v.cpu().contiguous() for k, v in average.items()}, partial)
+    try:
+        save_file({k: v.cpu().contiguous() for k, v in average.items()}, partial)
+    except SafetensorError as error:  # its way to say that the disk is full
+        partial.unlink(missing_ok=True)
+        raise UserError(
+            f"cannot write {run / EMA}: {error}; check free space and permissions"
+        ) from error
     partial.replace(run / EMA)
 
 
