@@ -126,3 +126,32 @@ def test_models_lists_what_ships(acutance: Run) -> None:
         figures = card["metrics"]["poster2017"]["all"]
         assert figures["images"] == 119
         assert f"{figures['psnr']:.2f}" in result.out
+
+
+def test_perceptual_columns_say_what_they_lack(acutance: Run, sets: Path, tmp_path: Path) -> None:
+    words = ("evaluate", "--data", sets, "--scale", 2, "--model", "none", "--quiet", "--perceptual")
+    printed = acutance(*words)
+    assert printed.status == 0, printed.err
+    for word in ("LPIPS", "DISTS", "NIQE", "LR-PSNR", "no backbone"):
+        assert word in printed.out
+    result = acutance(*words, "--format", "json", "--rows", tmp_path / "r.csv")
+    found = json.loads(result.out)
+    assert found["missing"] == {"lpips": "no backbone", "dists": "no backbone"}
+    rows = list(csv.DictReader((tmp_path / "r.csv").open()))
+    assert {row["lpips"] for row in rows} == {"no backbone"}
+    own = [float(row["lr_psnr"]) for row in rows if row["method"] == "bicubic"]
+    line = next(x for x in found["lines"] if (x["method"], x["set_name"]) == ("bicubic", "all"))
+    assert line["lpips"] is None
+    assert line["niqe"] is None  # pictures of less than two blocks
+    assert line["lr_psnr"] == pytest.approx(sum(own) / len(own), abs=1e-4)
+    table = list(csv.DictReader(io.StringIO(acutance(*words, "--format", "csv").out)))
+    assert float(table[0]["lr_psnr"]) > 20
+    assert table[0]["dists"] == "no backbone"
+
+
+def test_backbones_that_are_none(acutance: Run, sets: Path, tmp_path: Path) -> None:
+    words = ("evaluate", "--data", sets, "--scale", 2, "--model", "none", "--quiet", "--backbones")
+    assert "--perceptual" in one_line(acutance(*words, tmp_path))
+    assert "no such folder" in one_line(acutance(*words, tmp_path / "x", "--perceptual"))
+    (tmp_path / "alexnet.safetensors").write_bytes(b"nonsense")
+    assert "alexnet" in one_line(acutance(*words, tmp_path, "--perceptual"))

@@ -21,6 +21,8 @@ def evaluate(
     output_format: Annotated[Literal["md", "csv", "json"], Parameter(name="--format")] = "md",
     output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
     rows: Path | None = None,
+    perceptual: Annotated[bool, Parameter(negative=())] = False,
+    backbones: Path | None = None,
     record: Annotated[bool, Parameter(negative=())] = False,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     device: str = "auto",
@@ -53,6 +55,10 @@ def evaluate(
         Write the table to this file instead of printing it.
     rows
         Write every picture's figures to this CSV file.
+    perceptual
+        Measure LPIPS, DISTS, NIQE and LR-PSNR too; docs/protocol.md explains them.
+    backbones
+        Folder with alexnet.safetensors and vgg16.safetensors, which LPIPS and DISTS need.
     record
         Write the model's figures into its card, for `acutance models`.
     overwrite
@@ -73,6 +79,7 @@ def evaluate(
     from acutance.evaluation.run import Row, Upscale, bicubic, lanczos, run, run_on_pictures
     from acutance.image.io import atomic
     from acutance.inference.models import find_card
+    from acutance.metrics.perceptual import Perceptual
     from acutance.metrics.protocol import protocol as protocol_by_name
 
     if scale < 2:
@@ -81,6 +88,12 @@ def evaluate(
         if path is not None and path.exists() and not overwrite:
             raise UserError(f"{path} exists: give --overwrite to replace it")
     rules = protocol_by_name(protocol)
+    if backbones is not None and not perceptual:
+        raise UserError("--backbones is for perceptual metrics: give --perceptual too")
+    if backbones is not None and not backbones.is_dir():
+        raise UserError(f"no such folder: {backbones}; give one with alexnet.safetensors")
+    seen = Perceptual(backbones) if perceptual else None
+    missing = seen.missing if seen else None
     pictures = find_benchmarks(data, sets.split(",") if sets else None)
     methods: dict[str, Upscale] = {"bicubic": bicubic(scale), "Lanczos": lanczos(scale)}
     name = ""
@@ -107,15 +120,15 @@ def evaluate(
     console = Console(stderr=True)
     found: list[Row] = []
     if images is not None:
-        found += run_on_pictures(images, pictures, scale=scale, protocol=rules)
-    results = run(methods, pictures, scale=scale, protocol=rules)
+        found += run_on_pictures(images, pictures, scale=scale, protocol=rules, perceptual=seen)
+    results = run(methods, pictures, scale=scale, protocol=rules, perceptual=seen)
     total = len(methods) * len(pictures)
     found += track(results, "measuring", total=total, console=console, disable=quiet)
     lines = table.summarise(found)
     lines += table.published(scale, rules, lines)
     write = {"md": table.to_markdown, "csv": table.to_csv, "json": table.to_json}[output_format]
-    per_image = table.rows_to_csv(found, scale=scale, protocol=rules)
-    text = write(lines, scale=scale, protocol=rules)
+    per_image = table.rows_to_csv(found, scale=scale, protocol=rules, missing=missing)
+    text = write(lines, scale=scale, protocol=rules, missing=missing)
     for path, content in ((output, text), (rows, per_image)):
         if path is not None:
             with atomic(path, overwrite=overwrite) as partial:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from acutance.data.benchmarks import BenchmarkImage, images_in
 from acutance.errors import UserError
 from acutance.image.io import open_picture, read_rgb
 from acutance.image.resize import CUBIC, LANCZOS3, Kernel, resize
+from acutance.metrics.perceptual import Perceptual
 from acutance.metrics.protocol import Protocol, Score, measure
 
 Upscale = Callable[[NDArray[np.float32]], NDArray[np.floating]]
@@ -26,6 +27,8 @@ class Row:
     set_name: str
     image: str
     score: Score
+    perceptual: dict[str, float] = field(default_factory=dict)
+    """Figures by the keys of ``metrics.perceptual.COLUMNS``; those not measured left out."""
 
 
 def bicubic(scale: int) -> Upscale:
@@ -53,6 +56,7 @@ def run(
     *,
     scale: int,
     protocol: Protocol,
+    perceptual: Perceptual | None = None,
 ) -> Iterator[Row]:
     """Rows as they are measured, picture by picture, every method on the same input.
 
@@ -62,11 +66,17 @@ def run(
     for image in images:
         lr, hr = image.load(scale, round_lr=protocol.round_lr)
         for method, upscale in methods.items():
-            yield _row(method, image, upscale(lr), hr, scale=scale, protocol=protocol)
+            sr = upscale(lr)
+            yield _row(method, image, sr, hr, lr, scale, protocol, perceptual)
 
 
 def run_on_pictures(
-    folder: Path, images: Sequence[BenchmarkImage], *, scale: int, protocol: Protocol
+    folder: Path,
+    images: Sequence[BenchmarkImage],
+    *,
+    scale: int,
+    protocol: Protocol,
+    perceptual: Perceptual | None = None,
 ) -> Iterator[Row]:
     """Rows for pictures that any program made: one file for each benchmark picture.
 
@@ -95,8 +105,8 @@ def run_on_pictures(
         )
     method = f"pictures in {folder.resolve().name}"  # cannot be taken for a method of ours
     for image, path in matched.items():
-        _, hr = image.load(scale, round_lr=protocol.round_lr)
-        yield _row(method, image, read_rgb(path), hr, scale=scale, protocol=protocol)
+        lr, hr = image.load(scale, round_lr=protocol.round_lr)
+        yield _row(method, image, read_rgb(path), hr, lr, scale, protocol, perceptual)
 
 
 def match_pictures(folder: Path, images: Sequence[BenchmarkImage]) -> dict[BenchmarkImage, Path]:
@@ -153,15 +163,19 @@ def _row(
     image: BenchmarkImage,
     sr: NDArray[np.floating],
     hr: NDArray[np.uint8],
-    *,
+    lr: NDArray[np.float32],
     scale: int,
     protocol: Protocol,
+    perceptual: Perceptual | None,
 ) -> Row:
     try:
         score = measure(sr, hr, scale=scale, protocol=protocol)
     except UserError as error:
         raise UserError(f"{image.path}: {error}; leave it out") from error
-    return Row(method, image.set_name, image.name, score)
+    seen = {}
+    if perceptual is not None:
+        seen = perceptual.measure(sr, hr, lr, scale=scale, protocol=protocol)
+    return Row(method, image.set_name, image.name, score, seen)
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:

@@ -3,14 +3,15 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 
 import numpy as np
 
 from acutance.data.benchmarks import CUSTOMARY_SETS
 from acutance.evaluation.run import Row
+from acutance.metrics.perceptual import COLUMNS
 from acutance.metrics.protocol import Protocol
 
 
@@ -33,6 +34,8 @@ class Line:
     """Median over the pictures. None where not published."""
     published: bool = False
     """Copied from a paper, not measured here."""
+    perceptual: dict[str, float] = field(default_factory=dict)
+    """Means over the pictures by the keys of ``metrics.perceptual.COLUMNS``."""
 
 
 def summarise(rows: Sequence[Row]) -> list[Line]:
@@ -79,9 +82,18 @@ def published_rows(scale: int, protocol: Protocol) -> list[Line]:
     ]
 
 
-def to_markdown(lines: Sequence[Line], *, scale: int, protocol: Protocol) -> str:
+Missing = Mapping[str, str]
+"""Why a perceptual column is empty, by its key; those that are neither measured nor here do not
+become columns."""
+
+
+def to_markdown(
+    lines: Sequence[Line], *, scale: int, protocol: Protocol, missing: Missing | None = None
+) -> str:
     """A table whose foot names the protocol."""
+    columns = _columns(lines, missing)
     head = ["method", "set", "images", "PSNR", "SSIM", "HFENI", "pooled HFENI", "median HFENI"]
+    head += [COLUMNS[key] for key in columns]
     body = [
         [
             f"*{line.method}*" if line.published else line.method,
@@ -92,6 +104,7 @@ def to_markdown(lines: Sequence[Line], *, scale: int, protocol: Protocol) -> str
             _number(line.hfeni),
             _number(line.pooled_hfeni),
             _number(line.median_hfeni),
+            *(_cell(line, key, missing) for key in columns),
         ]
         for line in lines
     ]
@@ -104,24 +117,66 @@ def to_markdown(lines: Sequence[Line], *, scale: int, protocol: Protocol) -> str
         text.append(f"| {' | '.join(names + numbers)} |")
     foot = f"x{scale}, luma, means over pictures; pooled HFENI is 1 / mean(HFENN). "
     foot += f"Protocol {protocol.summary}."
+    if columns:
+        foot += " LPIPS, DISTS and NIQE: lower is better; LR-PSNR in dB."
     if any(line.published for line in lines):
         foot += " Rows in italics are published figures, not measured here."
     return "\n".join(text) + f"\n\n{foot}\n"
 
 
-def to_csv(lines: Sequence[Line], *, scale: int, protocol: Protocol) -> str:
+def to_csv(
+    lines: Sequence[Line], *, scale: int, protocol: Protocol, missing: Missing | None = None
+) -> str:
     """One line a row, with scale and protocol."""
-    return _csv([{"scale": scale, "protocol": protocol.name, **asdict(line)} for line in lines])
+    common = {"scale": scale, "protocol": protocol.name}
+    return _csv([{**common, **entry} for entry in _entries(lines, missing)])
 
 
-def to_json(lines: Sequence[Line], *, scale: int, protocol: Protocol) -> str:
-    """An object with scale, protocol and the lines."""
-    values = [{k: _plain(v) for k, v in asdict(line).items()} for line in lines]
-    return json.dumps({"scale": scale, "protocol": protocol.name, "lines": values}, indent=2) + "\n"
+def to_json(
+    lines: Sequence[Line], *, scale: int, protocol: Protocol, missing: Missing | None = None
+) -> str:
+    """An object with scale, protocol and the lines; ``missing`` says why a column is null."""
+    entries = [{k: _plain(v) for k, v in entry.items()} for entry in _entries(lines, missing)]
+    found: dict[str, object] = {"scale": scale, "protocol": protocol.name, "lines": entries}
+    if missing:
+        reasons = dict(missing)
+        found["missing"] = reasons
+        for entry in entries:
+            entry |= dict.fromkeys(reasons)
+    return json.dumps(found, indent=2) + "\n"
 
 
-def rows_to_csv(rows: Sequence[Row], *, scale: int, protocol: Protocol) -> str:
+def _columns(lines: Sequence[Line], missing: Missing | None) -> list[str]:
+    """Perceptual columns: what was measured, and what says why it was not."""
+    found = {key for line in lines for key in line.perceptual} | set(missing or {})
+    return [key for key in COLUMNS if key in found]
+
+
+def _cell(line: Line, key: str, missing: Missing | None) -> str:
+    if key in line.perceptual:
+        value = line.perceptual[key]
+        return "" if np.isnan(value) else f"{value:.2f}" if key == "lr_psnr" else f"{value:.4f}"
+    return "" if line.published else (missing or {}).get(key, "")
+
+
+def _entries(lines: Sequence[Line], missing: Missing | None) -> list[dict[str, object]]:
+    """Lines as flat dictionaries, perceptual columns last."""
+    entries = []
+    for line in lines:
+        entry = asdict(line)
+        seen = entry.pop("perceptual")
+        reasons = {} if line.published else (missing or {})
+        entry |= {key: seen.get(key, reasons.get(key)) for key in _columns(lines, missing)}
+        entries.append(entry)
+    return entries
+
+
+def rows_to_csv(
+    rows: Sequence[Row], *, scale: int, protocol: Protocol, missing: Missing | None = None
+) -> str:
     """Every picture's figures."""
+    reasons = missing or {}
+    keys = [key for key in COLUMNS if key in reasons or any(key in r.perceptual for r in rows)]
     return _csv(
         [
             {
@@ -134,6 +189,10 @@ def rows_to_csv(rows: Sequence[Row], *, scale: int, protocol: Protocol) -> str:
                 "ssim": f"{row.score.ssim:.6f}",
                 "hfenn": f"{row.score.hfenn:.6f}",
                 "hfeni": f"{row.score.hfeni:.6f}",
+                **{
+                    key: f"{row.perceptual[key]:.6f}" if key in row.perceptual else reasons[key]
+                    for key in keys
+                },
             }
             for row in rows
         ]
@@ -152,7 +211,16 @@ def _line(method: str, set_name: str, rows: Sequence[Row]) -> Line:
         hfeni=float(np.mean([s.hfeni for s in scores])),
         pooled_hfeni=1 / hfenn if hfenn else float("inf"),
         median_hfeni=float(np.median([s.hfeni for s in scores])),
+        perceptual={
+            key: _mean([row.perceptual[key] for row in rows]) for key in rows[0].perceptual
+        },
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Over the pictures that are large enough to be measured; NaN when none is."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _number(value: float | None) -> str:
