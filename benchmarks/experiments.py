@@ -64,12 +64,10 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
         "VDSR": ("vdsr-x4",),
         "DRCN": ("drcn-x4",),
         "LapSRN": ("lapsrn-x4",),
-        "SCN": ("scn-x4",),
     },
     "terms-x8": {
         "Acutance base": ("base-x8",),
         "VDSR": ("vdsr-x8",),
-        "DRCN": ("drcn-x8",),
         "LapSRN": ("lapsrn-x8",),
         "SCN": ("scn-x8",),
     },

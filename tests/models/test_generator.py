@@ -6,7 +6,7 @@ import torch
 
 from acutance.errors import UserError
 from acutance.image.resize import resize
-from acutance.models.catalogue import SIZES, build, generator_config
+from acutance.models.catalogue import ABLATIONS, SIZES, build, generator_config
 from acutance.models.cost import macs_per_lr_pixel, parameter_count
 from acutance.models.generator import SCALES, Generator, GeneratorConfig
 from acutance.models.padding import padding_to_multiple
@@ -62,6 +62,42 @@ def test_sizes_are_what_the_documentation_says() -> None:
         network = Generator(generator_config(size, scale=4))
         assert parameter_count(network) == pytest.approx(parameters, rel=0.05)
         assert macs_per_lr_pixel(network) == pytest.approx(macs, rel=0.15)
+
+
+def test_ablations_lack_one_part_each_and_cost_the_same() -> None:
+    whole = Generator(generator_config("tiny", scale=4))
+    lr = torch.rand(1, 3, 16, 24)
+    for name in ABLATIONS:
+        config = generator_config(name, scale=4)
+        network = trained(config)
+        assert network(lr).shape == (1, 3, 64, 96)
+        assert macs_per_lr_pixel(network) == pytest.approx(macs_per_lr_pixel(whole), rel=0.1)
+        stored = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(config).items()}
+        assert build("generator", stored).config == config
+    assert len(generator_config("tiny-without-downscaling", scale=4).channels) == 1
+
+
+def test_without_skips_nothing_but_the_lower_level_reaches_the_decoder() -> None:
+    network = trained(generator_config("tiny-without-skips", scale=4))
+    torch.nn.init.zeros_(network.up[0].conv.weight)
+    a, b = torch.rand(2, 1, 3, 16, 16)
+    dnn_a, dnn_b = (network(x) - network.bicubic(x) for x in (a, b))
+    torch.testing.assert_close(dnn_a, dnn_b)
+
+
+def test_without_residuals_a_block_of_zeros_gives_zeros() -> None:
+    for size, passes in (("tiny", True), ("tiny-without-residuals", False)):
+        block = Generator(generator_config(size, scale=4)).encoder[0]
+        for parameter in block.parameters():
+            torch.nn.init.zeros_(parameter)
+        x = torch.rand(1, 32, 4, 4)
+        assert torch.equal(block(x), x if passes else torch.zeros_like(x))
+
+
+def test_without_bicubic_the_network_starts_from_noise() -> None:
+    network = Generator(generator_config("tiny-without-bicubic", scale=4))
+    assert network.bicubic is None
+    assert (network(torch.rand(1, 3, 8, 8)) != 0).any()
 
 
 def test_config_round_trips_through_a_card() -> None:

@@ -29,9 +29,24 @@ class ResidualBlock(nn.Module):
         return x_NCHW + residual
 
 
-def residual_blocks(channels: int, count: int) -> nn.Sequential:
-    """``count`` residual blocks in a row."""
-    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
+class PlainBlock(nn.Module):
+    """``ReLU(conv3x3(ReLU(conv3x3(x))))``: what a residual block is without its identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        he_start(self.conv1)
+        he_start(self.conv2)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return torch.relu(self.conv2(torch.relu(self.conv1(x_NCHW))))
+
+
+def residual_blocks(channels: int, count: int, *, residuals: bool = True) -> nn.Sequential:
+    """``count`` residual blocks in a row; plain ones without ``residuals``."""
+    block = ResidualBlock if residuals else PlainBlock
+    return nn.Sequential(*(block(channels) for _ in range(count)))
 
 
 def he_start(conv: nn.Module, *, slope: float = 0.0) -> None:

@@ -36,13 +36,23 @@ SIZES: dict[str, dict[str, tuple[int, ...]]] = {
 }
 """Generator sizes: about 0.1, 0.45 and 3.6 million multiply-adds an LR pixel at x4."""
 
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "tiny-without-bicubic": {**SIZES["tiny"], "bicubic": False},
+    "tiny-without-downscaling": {"channels": (32,), "down_blocks": (4,), "up_blocks": ()},
+    "tiny-without-skips": {**SIZES["tiny"], "skips": False},
+    "tiny-without-residuals": {**SIZES["tiny"], "residuals": False},
+}
+"""Tiny without one of its parts, at about the same cost: all blocks at LR size where nothing is
+downscaled. For benchmarks/experiments.py."""
+
 
 def generator_config(size: str, *, scale: int) -> GeneratorConfig:
     """The configuration of a named size. Raises UserError for an unknown size or scale."""
-    if size not in SIZES:
+    shapes = {**SIZES, **ABLATIONS}
+    if size not in shapes:
         raise UserError(f"unknown size '{size}': choose one of {', '.join(SIZES)}")
     try:
-        return GeneratorConfig(scale=scale, **SIZES[size])
+        return GeneratorConfig(scale=scale, **shapes[size])
     except ValueError as error:
         raise UserError(str(error)) from error
 

@@ -4,7 +4,7 @@ Source: Korobchenko and Foco, "Single image super-resolution using deep learning
 downscaling layers (D) for the receptive field, skip connections (S) for low-level detail, residual
 blocks (R) for convergence. The trunk runs at the size of the low-resolution image (LR); each level
 below halves it. The tail is a pixel shuffle (Shi et al., CVPR 2016) that starts at zero, so an
-untrained generator is exactly bicubic.
+untrained generator is exactly bicubic. Each part can be left out, for ablations.
 """
 
 from dataclasses import dataclass
@@ -28,6 +28,12 @@ class GeneratorConfig:
     """Residual blocks of each level on the way down; the last entry is the deepest level's."""
     up_blocks: tuple[int, ...] = (5, 1)
     """Residual blocks of each level on the way up, from level 0; one entry fewer."""
+    bicubic: bool = True
+    """Add ``Bicubic(x)``; without it, the network draws the whole picture itself."""
+    skips: bool = True
+    """Add each level's features on the way down to those on the way up."""
+    residuals: bool = True
+    """Add each block's input to its output."""
 
     def __post_init__(self) -> None:
         # JSON gives lists; tuples keep the config hashable.
@@ -67,20 +73,23 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         c = config.channels
-        self.bicubic = BicubicUpscale(config.scale)
+        self.bicubic = BicubicUpscale(config.scale) if config.bicubic else None
         self.head = nn.Conv2d(3, c[0], 3, padding=1)
         self.encoder = nn.ModuleList(
-            residual_blocks(c[i], config.down_blocks[i]) for i in range(len(c))
+            residual_blocks(c[i], config.down_blocks[i], residuals=config.residuals)
+            for i in range(len(c))
         )
         self.down = nn.ModuleList(nn.Conv2d(c[i], c[i + 1], 2, stride=2) for i in range(len(c) - 1))
         self.up = nn.ModuleList(Up(c[i + 1], c[i]) for i in range(len(c) - 1))
         self.decoder = nn.ModuleList(
-            residual_blocks(c[i], config.up_blocks[i]) for i in range(len(c) - 1)
+            residual_blocks(c[i], config.up_blocks[i], residuals=config.residuals)
+            for i in range(len(c) - 1)
         )
         self.tail = nn.Conv2d(c[0], 3 * config.scale**2, 3, padding=1)
-        nn.init.zeros_(self.tail.weight)
         assert self.tail.bias is not None
         nn.init.zeros_(self.tail.bias)
+        if self.bicubic is not None:
+            nn.init.zeros_(self.tail.weight)
 
     def forward(self, lr_NCHW: Tensor) -> Tensor:
         """Any height and width: pads right and bottom symmetrically, and crops."""
@@ -99,7 +108,10 @@ class Generator(nn.Module):
             x = down(x)
         x = self.encoder[-1](x)
         for level in reversed(range(len(self.up))):
-            x = self.decoder[level](self.up[level](x) + skips[level])
-        dnn = nn.functional.pixel_shuffle(self.tail(x), self.config.scale)
+            x = self.up[level](x)
+            x = self.decoder[level](x + skips[level] if self.config.skips else x)
+        dnn = nn.functional.pixel_shuffle(self.tail(x), self.config.scale).float()
+        if self.bicubic is None:
+            return dnn
         bicubic: Tensor = self.bicubic(lr_NCHW)
-        return bicubic + dnn.float()
+        return bicubic + dnn
