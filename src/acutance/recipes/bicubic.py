@@ -45,7 +45,7 @@ def base_x8() -> TrainConfig:
     have no more than 40 x 60.
     Hardware: one core of an AMD EPYC (Zen 4). Time: 125 minutes; measured: X8PSNR dB,
     SSIM X8SSIM, mean of the three sets by ``poster2017``.
-    Command: ``acutance train base-x8 --data DIR --out RUN``
+    Command: ``acutance train base-x8 --from base-x4 --data DIR --out RUN``
     """
     return TrainConfig(
         recipe="base-x8",
@@ -70,7 +70,7 @@ def base_x2() -> TrainConfig:
 
     Hardware: one core of an AMD EPYC (Zen 4). Time: 24 minutes; measured: X2PSNR dB,
     SSIM X2SSIM, mean of the three sets by ``poster2017``.
-    Command: ``acutance train base-x2 --data DIR --out RUN``
+    Command: ``acutance train base-x2 --from base-x4 --data DIR --out RUN``
     """
     return TrainConfig(
         recipe="base-x2",

@@ -107,11 +107,14 @@ class TrainConfig:
         """Refuse what no run can do; raises UserError."""
         if self.max_minutes is None and self.steps is None:
             raise UserError("give the run a length: steps or max_minutes")
-        for key in ("steps", "max_minutes", "clip_norm", "learning_rate"):
+        for key in ("steps", "max_minutes", "clip_norm"):
             value = getattr(self, key)
             if value is not None and not 0 < value < math.inf:
                 raise UserError(f"'{key}' must be positive, not {value}")
-        for key in ("weight_decay", "log_minutes", "validate_minutes", "checkpoint_minutes"):
+        for key in (
+            *("learning_rate", "weight_decay"),
+            *("log_minutes", "validate_minutes", "checkpoint_minutes"),
+        ):
             if not 0 <= getattr(self, key) < math.inf:
                 raise UserError(f"'{key}' must not be negative, not {getattr(self, key)}")
         for key in ("warmup", "anneal", "drop_flattest", "ema"):
