@@ -83,8 +83,8 @@ def main() -> None:
         print(", ".join(f"{name} matmul: {peak:.0f} GFLOP/s" for name, peak in peaks.items()))
     print(f"threads: {options.threads}; median of {options.runs}\n")
     print("| model | engine | output | seconds | s / Mpx out | whole process | peak MiB |", end="")
-    print(" GFLOP/s | share of fp32 matmul |")
-    print("|---|---|---|---:|---:|---:|---:|---:|---:|")
+    print(" GFLOP/s | share of bf16 matmul | share of fp32 matmul |")
+    print("|---|---|---|---:|---:|---:|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as name:
         picture = Path(name) / "photo.png"
         make_picture(picture)
@@ -101,12 +101,15 @@ def main() -> None:
                 }
                 megapixels = HEIGHT * WIDTH * card.scale**2 / 1e6
                 rate = 2 * card.macs_per_lr_pixel * HEIGHT * WIDTH / middle["seconds"] / 1e9
-                share = f"{rate / peaks['float32']:.0%}" if peaks else ""
+                shares = [
+                    f"{rate / peaks[dtype]:.0%}" if peaks else ""
+                    for dtype in ("bfloat16", "float32")
+                ]
                 print(
                     f"| {model} | {runs[0]['engine']} | {megapixels:.1f} Mpx "
                     f"| {middle['seconds']:.1f} | {middle['seconds'] / megapixels:.2f} "
                     f"| {middle['process_seconds']:.1f} | {middle['peak_memory_mib']:.0f} "
-                    f"| {rate:.0f} | {share} |",
+                    f"| {rate:.0f} | {' | '.join(shares)} |",
                     flush=True,
                 )
 
