@@ -99,5 +99,5 @@ def test_damaged_and_missing_files_are_one_line(
 
 def test_without_a_file(acutance: Run, tmp_path: Path) -> None:
     result = acutance("import-weights", "--network", "scn", "--scale", 2, "--out", tmp_path / "m")
-    assert result.status == 1
+    assert result.status == 2
     assert "give the file" in one_line(result)

@@ -1,13 +1,12 @@
 """``acutance degrade``: pairs of LR and HR pictures from photos, as training makes them."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from acutance.cli.upscale import Outcome, find_images
+from acutance.cli.upscale import Outcome, exit_if_failed, find_images
 from acutance.errors import UsageError, UserError
 
 PARAMETERS = "degradations.jsonl"
@@ -86,15 +85,7 @@ def degrade(
             _write_lines(output / PARAMETERS, lines)
     if not quiet and written:
         print(f"{output}: {len(written)} pairs, x{scale}, seed {seed}, {preset}")
-    for failure in outcome.failed:
-        print(f"acutance: {failure['error']}", file=sys.stderr)
-    if outcome.failed:
-        if len(sources) > 1 and not quiet:
-            names = ", ".join(f["source"] for f in outcome.failed)
-            print(
-                f"{len(outcome.done)} done, {len(outcome.failed)} failed: {names}", file=sys.stderr
-            )
-        sys.exit(1)
+    exit_if_failed(outcome, summary=len(sources) > 1 and not quiet)
 
 
 def _degrade_file(

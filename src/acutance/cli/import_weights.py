@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from acutance.cli.train import need_torch
-from acutance.errors import UserError
+from acutance.errors import UsageError
 
 
 def import_weights(
@@ -37,7 +37,7 @@ def import_weights(
     """
     need_torch()
     if not files:
-        raise UserError("give the file of published weights, for example LapSRN_x4.mat")
+        raise UsageError("give the file of published weights, for example LapSRN_x4.mat")
     from acutance.inference.export import export as write
     from acutance.models.describe import describe
     from acutance.models.published import provenance, read_published

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -98,4 +99,5 @@ def train(
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(130)
-    print(f"done: {out}; `acutance export {out}` makes a model of it")
+    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes, the first speaks
+        print(f"done: {out}; `acutance export {out}` makes a model of it")

@@ -124,15 +124,19 @@ def upscale(
         )
     if as_json:
         print(json.dumps({"done": outcome.done, "failed": outcome.failed}, indent=2))
+    exit_if_failed(outcome, summary=len(sources) > 1 and not quiet)
+
+
+def exit_if_failed(outcome: Outcome, *, summary: bool) -> None:
+    """Say what failed, a line each and with ``summary`` one for all, and exit with status 1."""
     for failure in outcome.failed:
         print(f"acutance: {failure['error']}", file=sys.stderr)
-    if outcome.failed:
-        if len(sources) > 1 and not quiet:
-            names = ", ".join(f["source"] for f in outcome.failed)
-            print(
-                f"{len(outcome.done)} done, {len(outcome.failed)} failed: {names}", file=sys.stderr
-            )
-        sys.exit(1)
+    if not outcome.failed:
+        return
+    if summary:
+        names = ", ".join(f["source"] for f in outcome.failed)
+        print(f"{len(outcome.done)} done, {len(outcome.failed)} failed: {names}", file=sys.stderr)
+    sys.exit(1)
 
 
 def find_images(inputs: Sequence[str], outcome: Outcome) -> list[Path]:
