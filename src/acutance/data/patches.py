@@ -88,19 +88,21 @@ class PatchSampler:
             LR ``(count, 3, patch, patch)``, rounded to 8 bits, and HR
             ``(count, 3, s*patch, s*patch)``, float32 in [0, 1], channels last.
         """
-        cells = self.cells(patch)
+        cells, s = self.cells(patch), self.scale
         random = share(torch.rand((count, 6), generator=generator, dtype=torch.float64))
-        random = random.to(self.device)
-        cell = cells[(random[:, 0] * len(cells)).long()]
-        photo, s = cell[:, 0], self.scale
-        height, width = self._heights[photo], self._widths[photo]
         # The cell lies somewhere inside the patch; at a picture's edge the patch is moved inside.
-        reach = (patch + CELL) * s
-        top = (cell[:, 1] + CELL) * s - (random[:, 1] * reach).long()
-        left = (cell[:, 2] + CELL) * s - (random[:, 2] * reach).long()
+        spans = torch.tensor([len(cells), (patch + CELL) * s, (patch + CELL) * s])
+        # Drawn on the CPU, as whole numbers: not every device has float64.
+        number, up, to_left = (random[:, :3] * spans).long().to(self.device).unbind(dim=1)
+        flips = (random[:, 3:] < 0.5).to(self.device)
+        cell = cells[number]
+        photo = cell[:, 0]
+        height, width = self._heights[photo], self._widths[photo]
+        top = (cell[:, 1] + CELL) * s - up
+        left = (cell[:, 2] + CELL) * s - to_left
         top = torch.minimum(top.clamp_(min=0), height - patch * s)
         left = torch.minimum(left.clamp_(min=0), width - patch * s)
-        wide = self._gather(photo, top, left, random[:, 3:] < 0.5, patch)
+        wide = self._gather(photo, top, left, flips, patch)
         margin = MARGIN * s
         hr = wide[:, :, margin:-margin, margin:-margin]
         return self._reduce(wide, patch), hr.contiguous(memory_format=torch.channels_last)
