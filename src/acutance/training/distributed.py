@@ -5,6 +5,7 @@ processes computes what one process computes. Process 0 alone logs, validates an
 """
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,6 +89,7 @@ def processes(device: torch.device) -> Iterator[Processes]:
     try:
         dist.init_process_group(backend)
         yield Processes(dist.get_rank(), dist.get_world_size())
+        dist.barrier()
     except RuntimeError as error:
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise  # a lost connection is a plain RuntimeError in gloo
@@ -96,6 +98,7 @@ def processes(device: torch.device) -> Iterator[Processes]:
             f"cannot be reached; start the same command with --resume ({_first_line(error)})"
         ) from error
     finally:
+        gc.collect()  # what still holds the group must go first: its threads end with the group
         if dist.is_initialized():
             dist.destroy_process_group()
 
