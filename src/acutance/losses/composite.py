@@ -51,10 +51,7 @@ class CompositeLoss(nn.Module):
         """
         compared = [sr_NCHW, hr_NCHW]
         if luma:
-            with torch.autocast(sr_NCHW.device.type, enabled=False):
-                compared = [
-                    (x.float().permute(0, 2, 3, 1) @ self.hfenn.luma)[:, None] for x in compared
-                ]
+            compared = [self.hfenn.luma(x)[:, None] for x in compared]
         loss_N = CONTENT[content](*compared)
         if alpha:
             loss_N = loss_N + alpha * self.hfenn(sr_NCHW, hr_NCHW)

@@ -7,9 +7,9 @@ The metric HFENI is its inverse; both constants are explained in docs/protocol.m
 import torch
 from torch import Tensor, nn
 
-from acutance.image.colour import BT601_STUDIO_WEIGHTS
 from acutance.image.filters import HFENN_CONSTANT, log_factors
 from acutance.losses.correlation import Correlation, correlate_separable
+from acutance.losses.luma import Luma
 
 
 class HFENN(nn.Module):
@@ -19,12 +19,9 @@ class HFENN(nn.Module):
     would be errors that no picture has.
     """
 
-    luma: Tensor
-
     def __init__(self, size: int = 15, sigma: float = 1.5) -> None:
         super().__init__()
-        luma = torch.tensor(BT601_STUDIO_WEIGHTS)
-        self.register_buffer("luma", luma, persistent=False)
+        self.luma = Luma()
         columns, rows = log_factors(size, sigma)
         self._parts = [
             (Correlation(column), Correlation(row))
@@ -34,7 +31,7 @@ class HFENN(nn.Module):
     def forward(self, sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
         """Both ``(N, 3, H, W)`` in [0, 1], at least ``size`` pixels on each axis; ``(N,)``."""
         with torch.autocast(sr_NCHW.device.type, enabled=False):
-            error_NHW = (sr_NCHW - hr_NCHW).float().permute(0, 2, 3, 1) @ self.luma
+            error_NHW = self.luma(sr_NCHW.float() - hr_NCHW.float())
             edges_NHW = torch.stack(
                 [correlate_separable(error_NHW, column, row) for column, row in self._parts]
             ).sum(dim=0)

@@ -7,26 +7,24 @@ Source: Wang, Bovik, Sheikh and Simoncelli, IEEE TIP 2004; as a loss: Zhao, Gall
 import torch
 from torch import Tensor, nn
 
-from acutance.image.colour import BT601_STUDIO_OFFSET, BT601_STUDIO_WEIGHTS
+from acutance.image.colour import BT601_STUDIO_OFFSET
 from acutance.image.filters import gaussian_taps
 from acutance.losses.correlation import Correlation, correlate_separable
+from acutance.losses.luma import Luma
 
 
 class SSIMLoss(nn.Module):
     """``1 - SSIM`` of each patch, on BT.601 studio luma in [0, 1], where the window fits; fp32."""
 
-    luma: Tensor
-
     def __init__(self) -> None:
         super().__init__()
-        luma = torch.tensor(BT601_STUDIO_WEIGHTS)
-        self.register_buffer("luma", luma, persistent=False)
+        self.luma = Luma()
         self._window = Correlation(gaussian_taps())
 
     def forward(self, sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
         """Both ``(N, 3, H, W)`` in [0, 1], at least 11 pixels on each axis; ``(N,)``."""
         with torch.autocast(sr_NCHW.device.type, enabled=False):
-            a, b = self._luma(sr_NCHW), self._luma(hr_NCHW)
+            a, b = (self.luma(x) + BT601_STUDIO_OFFSET for x in (sr_NCHW, hr_NCHW))
             mu_a, mu_b, mean_aa, mean_bb, mean_ab = (
                 self._mean(x) for x in (a, b, a * a, b * b, a * b)
             )
@@ -35,9 +33,6 @@ class SSIMLoss(nn.Module):
             numerator = (2 * mu_a * mu_b + c1) * (2 * cov + c2)
             denominator = (mu_a**2 + mu_b**2 + c1) * (var_a + var_b + c2)
             return 1 - (numerator / denominator).mean(dim=(1, 2))
-
-    def _luma(self, x_NCHW: Tensor) -> Tensor:
-        return x_NCHW.float().permute(0, 2, 3, 1) @ self.luma + BT601_STUDIO_OFFSET
 
     def _mean(self, x_NHW: Tensor) -> Tensor:
         return correlate_separable(x_NHW, self._window, self._window)
