@@ -7,6 +7,7 @@ processes computes what one process computes. Process 0 alone logs, validates an
 import contextlib
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -93,6 +94,9 @@ def processes(device: torch.device) -> Iterator[Processes]:
     except RuntimeError as error:
         if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise  # a lost connection is a plain RuntimeError in gloo
+        # torchrun now terminates what is left of the run: not before it has said why it ends.
+        with contextlib.suppress(ValueError):  # not in the main thread: no handlers there
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise UserError(
             f"the run over {os.environ['WORLD_SIZE']} processes broke: another process ended or "
             f"cannot be reached; start the same command with --resume ({_first_line(error)})"
