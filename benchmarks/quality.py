@@ -10,9 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from acutance.evaluation.provenance import commit
 from acutance.inference.models import shipped
 from acutance.metrics.protocol import PROTOCOLS
-from acutance.training.loop import commit
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks" / "quality.md"
 

@@ -1,12 +1,11 @@
 """What this machine can do: arithmetic for a run, and the peak its throughput is compared with."""
 
-import platform
 import time
-from pathlib import Path
 
 import torch
 
 from acutance.errors import UserError
+from acutance.evaluation.provenance import processor
 
 
 def choose_device(name: str) -> torch.device:
@@ -64,14 +63,7 @@ def describe(device: torch.device) -> str:
     """The device in words, for a model's card."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                name = line.split(":", 1)[1].strip()
-                break
-    return f"{name}, {torch.get_num_threads()} threads"
+    return f"{processor()}, {torch.get_num_threads()} threads"
 
 
 def _synchronise(device: torch.device) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from torch import nn
 from acutance.data.datasets import Photos, load_photos
 from acutance.data.patches import PatchSampler
 from acutance.errors import UserError
+from acutance.evaluation.provenance import commit
 from acutance.image.io import write_rgb8
 from acutance.losses.composite import CompositeLoss
 from acutance.losses.supervision import Supervision
@@ -377,21 +377,6 @@ def _start_from(network: nn.Module, start: str, report: Callable[[str], None]) -
     if len(fresh) == len(list(network.parameters())):
         raise UserError(f"nothing in {start} fits this network; start from a model of its size")
     report(f"started from {start}" + (f"; fresh: {', '.join(fresh)}" if fresh else ""))
-
-
-def commit() -> str:
-    """The checkout's commit, or an empty string outside one."""
-    try:
-        return subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
 
 
 @contextlib.contextmanager
