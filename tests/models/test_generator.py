@@ -8,6 +8,7 @@ from acutance.errors import UserError
 from acutance.image.resize import resize
 from acutance.models.catalogue import ABLATIONS, SIZES, build, generator_config
 from acutance.models.cost import macs_per_lr_pixel, parameter_count
+from acutance.models.describe import describe
 from acutance.models.generator import SCALES, Generator, GeneratorConfig
 from acutance.models.padding import padding_to_multiple
 
@@ -138,3 +139,27 @@ def test_bf16_autocast_keeps_the_bicubic_branch_exact() -> None:
             sr = network(lr)
     assert sr.dtype == torch.float32
     assert torch.equal(sr, exact)
+
+
+def test_the_strength_plane_leaves_the_bicubic_alone() -> None:
+    config = GeneratorConfig(scale=4, channels=(32, 48), down_blocks=(1, 2), up_blocks=(2,))
+    with_strength = GeneratorConfig(**{**vars(config), "strength": True})
+    rgb, plane = torch.rand(1, 3, 9, 12), torch.full((1, 1, 9, 12), 0.7)
+    lr = torch.cat([rgb, plane], dim=1)
+    with torch.no_grad():
+        expected = Generator(config)(rgb)  # untrained: bicubic
+        assert torch.equal(Generator(with_strength)(lr), expected)
+        network = trained(with_strength)
+        less = network(torch.cat([rgb, 0 * plane], dim=1))
+        assert (network(lr) - less).abs().max() > 1e-4
+    assert with_strength.receptive_field == config.receptive_field
+    more = macs_per_lr_pixel(network) - macs_per_lr_pixel(Generator(config))
+    assert more == 9 * 32  # one more 3x3 filter for each of the head's channels
+
+
+def test_a_card_says_that_there_is_a_strength() -> None:
+    for strength, kind in ((False, "bicubic"), (True, "photo")):
+        network = Generator(GeneratorConfig(scale=2, strength=strength))
+        card = describe(network, key="generator", name="any")
+        assert card.kind == kind
+        assert card.config["strength"] is strength

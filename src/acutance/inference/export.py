@@ -19,6 +19,7 @@ from acutance.image.io import make_folder
 from acutance.inference.backends.openvino import OpenVINOBackend
 from acutance.models.card import Card, file_entry, write_card
 from acutance.models.checkpoint import save_network
+from acutance.models.cost import channels_in
 
 TOLERANCE = 2e-4
 """Largest difference between ONNX and PyTorch that passes: a twentieth of an 8-bit step."""
@@ -95,7 +96,7 @@ def write_onnx(path: Path, network: nn.Module, *, multiple: int) -> None:
         sizes = [multiple * torch.export.Dim(axis) for axis in "hw"]
     program = torch.onnx.export(
         _Aligned(network).eval(),
-        (torch.rand(1, 3, 8 * multiple, 10 * multiple),),
+        (torch.rand(1, channels_in(network), 8 * multiple, 10 * multiple),),
         input_names=["lr"],
         output_names=["sr"],
         dynamic_shapes={"lr": {2: sizes[0], 3: sizes[1]}},
@@ -157,8 +158,8 @@ def check_export(network: nn.Module, card: Card, folder: Path) -> float:
     worst = 0.0
     for height, width in ((8, 8), (12, 20), (32, 24)):
         # At least as many pixels, so that a picture is larger than its network's padding.
-        shape = (1, 3, *(-(-size // card.multiple) * card.multiple for size in (height, width)))
-        lr = torch.rand(shape, generator=generator)
+        size = (-(-pixels // card.multiple) * card.multiple for pixels in (height, width))
+        lr = torch.rand((1, channels_in(network), *size), generator=generator)
         with torch.no_grad():
             expected = network(lr).numpy()
         found = backend.run(lr.numpy())

@@ -9,6 +9,11 @@ def parameter_count(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
+def channels_in(network: nn.Module) -> int:
+    """Planes of the input: RGB, and what else a network's configuration asks for."""
+    return int(getattr(getattr(network, "config", None), "channels_in", 3))
+
+
 def macs_per_lr_pixel(network: nn.Module, *, size: int = 32) -> float:
     """Multiply-adds of all convolutions for one LR pixel, counted on a ``size`` x ``size`` input.
 
@@ -28,7 +33,7 @@ def macs_per_lr_pixel(network: nn.Module, *, size: int = 32) -> float:
     try:
         device = next(network.parameters()).device
         with torch.no_grad():
-            network(torch.zeros(1, 3, size, size, device=device))
+            network(torch.zeros(1, channels_in(network), size, size, device=device))
     finally:
         for hook in hooks:
             hook.remove()

@@ -20,7 +20,7 @@ def describe(network: nn.Module, *, key: str, name: str, **facts: Any) -> Card:
     config: Any = network.config
     return Card(
         name=name,
-        kind="bicubic",
+        kind="photo" if getattr(config, "strength", False) else "bicubic",
         scale=config.scale,
         network=key,
         config={k: list(v) if isinstance(v, tuple) else v for k, v in vars(config).items()},

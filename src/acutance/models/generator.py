@@ -5,6 +5,10 @@ downscaling layers (D) for the receptive field, skip connections (S) for low-lev
 blocks (R) for convergence. The trunk runs at the size of the low-resolution image (LR); each level
 below halves it. The tail is a pixel shuffle (Shi et al., CVPR 2016) that starts at zero, so an
 untrained generator is exactly bicubic. Each part can be left out, for ablations.
+
+A generator for photos takes a fourth plane, constant over the picture: how much noise and
+compression to remove (Zhang, Zuo and Zhang, "FFDNet", IEEE TIP 2018, gives a denoiser its noise
+level so).
 """
 
 from dataclasses import dataclass
@@ -34,6 +38,8 @@ class GeneratorConfig:
     """Add each level's features on the way down to those on the way up."""
     residuals: bool = True
     """Add each block's input to its output."""
+    strength: bool = False
+    """Take a fourth plane: how much noise and compression to remove, 0 (none) to 1."""
 
     def __post_init__(self) -> None:
         # JSON gives lists; tuples keep the config hashable.
@@ -45,6 +51,11 @@ class GeneratorConfig:
             raise ValueError(
                 "channels, down_blocks and up_blocks describe different numbers of levels"
             )
+
+    @property
+    def channels_in(self) -> int:
+        """Planes of the input: RGB, and the strength where there is one."""
+        return 4 if self.strength else 3
 
     @property
     def multiple(self) -> int:
@@ -67,14 +78,17 @@ class GeneratorConfig:
 
 
 class Generator(nn.Module):
-    """``Bicubic(x) + DNN(x)``: ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, s*h, s*w)``, not clipped."""
+    """``Bicubic(x) + DNN(x)``: ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, s*h, s*w)``, not clipped.
+
+    With ``config.strength`` the input is ``(N, 4, h, w)``: the bicubic sees RGB alone.
+    """
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
         c = config.channels
         self.bicubic = BicubicUpscale(config.scale) if config.bicubic else None
-        self.head = nn.Conv2d(3, c[0], 3, padding=1)
+        self.head = nn.Conv2d(config.channels_in, c[0], 3, padding=1)
         self.encoder = nn.ModuleList(
             residual_blocks(c[i], config.down_blocks[i], residuals=config.residuals)
             for i in range(len(c))
@@ -113,5 +127,5 @@ class Generator(nn.Module):
         dnn = nn.functional.pixel_shuffle(self.tail(x), self.config.scale).float()
         if self.bicubic is None:
             return dnn
-        bicubic: Tensor = self.bicubic(lr_NCHW)
+        bicubic: Tensor = self.bicubic(lr_NCHW[:, :3])
         return bicubic + dnn
