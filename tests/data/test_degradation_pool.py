@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from acutance.data.degradation_pipeline import PRESETS
-from acutance.data.degradation_pool import DegradationPool, make_crop, smallest_photo
+from acutance.data.degradation_pool import NUMBERS, DegradationPool, make_crop, smallest_photo
 from acutance.errors import UserError
 from acutance.image.resize import resize
 
@@ -47,7 +47,8 @@ def test_a_pool_depends_on_its_seed_and_on_how_many_were_made() -> None:
 
 def test_batches_are_cut_from_the_crops() -> None:
     held = pool()
-    lr, hr, strength = held.batch(6, 8, np.random.default_rng(0))
+    random = np.random.default_rng(0).random((6, NUMBERS))
+    lr, hr, strength = held.patches(random, 8)
     assert lr.shape == (6, 8, 8, 3)
     assert hr.shape == (6, 16, 16, 3)
     for i in range(6):
@@ -63,10 +64,10 @@ def test_batches_are_cut_from_the_crops() -> None:
             and held.strength[s] == strength[i]
             for s, y, x in places
         )
-    again = held.batch(6, 8, np.random.default_rng(0))
-    assert np.array_equal(again[0], lr)
+    last = held.patches(np.full((1, NUMBERS), 1 - 1e-12), 8)
+    assert np.array_equal(last[0][0], held.lr[-1, -8:, -8:])
     with pytest.raises(ValueError, match="does not fit"):
-        held.batch(1, 17, np.random.default_rng(0))
+        held.patches(random, 17)
 
 
 def test_small_photos_are_left_out() -> None:

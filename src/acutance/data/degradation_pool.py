@@ -18,6 +18,9 @@ MARGIN = 8
 """LR pixels around a crop that are degraded with it and cut off: blur and JPEG see a whole photo.
 Up to as many more shift the crop against JPEG's grid of 8 x 8."""
 
+NUMBERS = 3
+"""Random numbers that a patch takes: a crop and a place in it."""
+
 
 @dataclass(frozen=True)
 class Crop:
@@ -129,24 +132,24 @@ class DegradationPool:
         self.made += count
         return slots
 
-    def batch(
-        self, count: int, patch: int, random: np.random.Generator
+    def patches(
+        self, random: NDArray[np.float64], patch: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
-        """Random patches of random crops.
+        """The patches of crops that random numbers stand for.
 
         Args:
-            count: patches.
+            random: ``(n, NUMBERS)`` in [0, 1): which crop, and where in it.
             patch: LR pixels on a side, at most the crop's.
-            random: where they come from.
 
         Returns:
-            LR ``(count, patch, patch, 3)``, HR ``(count, s*patch, s*patch, 3)``, 8 bits, and
-            strength ``(count,)``.
+            LR ``(n, patch, patch, 3)``, HR ``(n, s*patch, s*patch, 3)``, 8 bits, and strength
+            ``(n,)``.
         """
         if patch > self._crop:
             raise ValueError(f"a patch of {patch} does not fit into crops of {self._crop}")
-        slots = random.integers(len(self.lr), size=count)
-        corners = random.integers(self._crop - patch + 1, size=(count, 2))
+        places = self._crop - patch + 1
+        drawn = (random * [len(self.lr), places, places]).astype(np.intp)
+        slots, corners = drawn[:, 0], drawn[:, 1:]
         steps, s = np.arange(patch), self._scale
         fine = np.arange(patch * s)
         rows, columns = corners[:, :1] + steps, corners[:, 1:] + steps

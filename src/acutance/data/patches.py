@@ -20,6 +20,15 @@ CELL = 8  # LR pixels: where patches may be centred is decided on this grid
 MARGIN = 2  # LR pixels: as far as the antialiased bicubic reaches past a patch
 
 
+NUMBERS = 6
+"""Random numbers that a patch takes: a cell, a place around it and three flips."""
+
+
+def uniform(count: int, numbers: int, generator: torch.Generator) -> Tensor:
+    """``(count, numbers)`` float64 in [0, 1), on the CPU."""
+    return torch.rand((count, numbers), generator=generator, dtype=torch.float64)
+
+
 class PatchSampler:
     """Draws batches of LR and HR patches.
 
@@ -88,8 +97,19 @@ class PatchSampler:
             LR ``(count, 3, patch, patch)``, rounded to 8 bits, and HR
             ``(count, 3, s*patch, s*patch)``, float32 in [0, 1], channels last.
         """
+        return self.patches(share(uniform(count, NUMBERS, generator)), patch)
+
+    def patches(self, random: Tensor, patch: int) -> tuple[Tensor, Tensor]:
+        """The patches that random numbers stand for.
+
+        Args:
+            random: ``(n, NUMBERS)`` float64 in [0, 1), on the CPU.
+            patch: LR pixels on a side.
+
+        Returns:
+            as ``batch``.
+        """
         cells, s = self.cells(patch), self.scale
-        random = share(torch.rand((count, 6), generator=generator, dtype=torch.float64))
         # The cell lies somewhere inside the patch; at a picture's edge the patch is moved inside.
         spans = torch.tensor([len(cells), (patch + CELL) * s, (patch + CELL) * s])
         # Drawn on the CPU, as whole numbers: not every device has float64.

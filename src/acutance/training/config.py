@@ -90,6 +90,18 @@ class TrainConfig:
     """Sizes of the reduced copies of each photo that are trained on too."""
     drop_flattest: float = 0.25
     """Share of the flattest places that are not trained on."""
+    degradations: str | None = None
+    """Preset of ``acutance.data.degradation_pipeline``: most patches are degraded as it says, and
+    the network is told how strongly (the plane that ``GeneratorConfig.strength`` adds)."""
+    clean_share: float = 0.3
+    """With degradations: share of the patches that are clean, which is bicubic of strength 0."""
+    jitter: float = 0.05
+    """With degradations: standard deviation of the error of the strength that the network is
+    told."""
+    pool: int = 768
+    """With degradations: degraded crops in memory."""
+    crop_every: int = 2
+    """With degradations: steps between two new crops in place of the pool's oldest."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic of the convolutions; auto is bf16 where the processor has it."""
     compile: bool = False
@@ -117,7 +129,10 @@ class TrainConfig:
         ):
             if not 0 <= getattr(self, key) < math.inf:
                 raise UserError(f"'{key}' must not be negative, not {getattr(self, key)}")
-        for key in ("warmup", "anneal", "drop_flattest", "ema"):
+        for key in ("pool", "crop_every"):
+            if getattr(self, key) < 1:
+                raise UserError(f"'{key}' must be at least 1, not {getattr(self, key)}")
+        for key in ("warmup", "anneal", "drop_flattest", "ema", "clean_share", "jitter"):
             if not 0 <= getattr(self, key) <= 1:
                 raise UserError(f"'{key}' must lie between 0 and 1, not {getattr(self, key)}")
         if not all(0 <= beta < 1 for beta in self.betas):

@@ -15,7 +15,6 @@ import torch
 from torch import nn
 
 from acutance.data.datasets import Photos, load_photos
-from acutance.data.patches import PatchSampler
 from acutance.errors import UserError
 from acutance.evaluation.provenance import commit
 from acutance.image.io import write_rgb8
@@ -29,9 +28,10 @@ from acutance.training.ema import ExponentialMovingAverage
 from acutance.training.hardware import choose_device, choose_precision, describe, matmul_peak
 from acutance.training.log import RunLog
 from acutance.training.outputs import AllOutputs
+from acutance.training.samplers import build_sampler
 from acutance.training.schedule import learning_rate_factor, phase_at
 from acutance.training.state import Counters, TrainState
-from acutance.training.validation import SAMPLES, centre_crop, validate
+from acutance.training.validation import SAMPLES, hold_out, validate
 
 MOST_SKIPS = 50  # consecutive steps without finite gradients before the run gives up
 BACKWARD_AND_FORWARD = 3  # a training step costs about three forward passes
@@ -205,10 +205,10 @@ class _Loop:
     ) -> None:
         self.config, self.state, self.run, self.report = config, state, run, report
         self.device, self.together, self.dtype, self.facts = device, together, dtype, facts
-        self.sampler = PatchSampler(
-            photos.train, scale=config.scale, device=device, drop_flattest=config.drop_flattest
+        self.sampler = build_sampler(config, photos, device, step=state.counters.step)
+        self.held_out = hold_out(
+            photos.held_out, scale=config.scale, degraded=config.degradations is not None
         )
-        self.held_out = [centre_crop(p, config.scale) for p in photos.held_out]
         for pair in self.held_out[:SAMPLES] if together.first else ():
             write_rgb8(run_folder.sample(run, pair.name, "hr"), pair.hr)
             write_rgb8(run_folder.sample(run, pair.name, "lr"), pair.lr)
@@ -334,8 +334,11 @@ class _Loop:
         counters.best_psnr = max(counters.best_psnr, result.psnr)
         for pair, picture in zip(self.held_out[:SAMPLES], result.pictures, strict=False):
             write_rgb8(run_folder.sample(self.run, pair.name, f"{counters.step:07d}"), picture)
-        self.log.write("validation", counters.step, psnr=result.psnr)
-        self.report(f"        validation {result.psnr:.3f} dB on {len(self.held_out)} photos")
+        self.log.write("validation", counters.step, psnr=result.psnr, **result.parts)
+        self.report(
+            f"        validation {result.psnr:.3f} dB on {len(self.held_out)} pictures"
+            + "".join(f"  {name} {value:.3f}" for name, value in result.parts.items())
+        )
 
     def _on_first(self, work: Callable[[], None]) -> None:
         """Done by the first process; the others wait, so that it is nobody's training time."""
@@ -372,11 +375,19 @@ def _start_from(network: nn.Module, start: str, report: Callable[[str], None]) -
         for name, parameter in network.named_parameters():
             if name in weights and weights[name].shape == parameter.shape:
                 parameter.copy_(weights[name])
+            elif name == "head.weight" and _lacks_strength(weights.get(name), parameter):
+                parameter.zero_()[:, :3] = weights[name]
             else:
                 fresh.append(name)
     if len(fresh) == len(list(network.parameters())):
         raise UserError(f"nothing in {start} fits this network; start from a model of its size")
     report(f"started from {start}" + (f"; fresh: {', '.join(fresh)}" if fresh else ""))
+
+
+def _lacks_strength(weights: torch.Tensor | None, head: nn.Parameter) -> bool:
+    """Whether only the strength's plane is new to the head: with zeros it has no effect yet."""
+    wanted = (len(head), 3, *head.shape[2:])
+    return weights is not None and head.shape[1] == 4 and weights.shape == wanted
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ RUN/checkpoints/        last.safetensors (resume); constant.safetensors (before 
 RUN/ema.safetensors     the averaged weights: what ships
 """
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,10 @@ def save_ema(run: Path, average: dict[str, Tensor]) -> None:
 def new_network(config: TrainConfig) -> nn.Module:
     """The run's network with fresh weights."""
     shape = network_config(config.network, config.size, scale=config.scale)
+    if config.degradations is not None:
+        if config.network != "generator":
+            raise UserError(f"{config.network} takes no strength: leave out 'degradations'")
+        shape = dataclasses.replace(shape, strength=True)
     return build(config.network, vars(shape))
 
 
@@ -87,6 +92,8 @@ def load_run(run: Path) -> tuple[nn.Module, Card]:
     network.load_state_dict(load_file(run / EMA))
     network.eval()
     kind = config.size if config.network == "generator" else config.network
+    if config.degradations is not None:
+        kind = "photo" if config.size == "base" else f"photo-{config.size}"
     name = f"{kind}-x{config.scale}"
     return network, describe(network, key=config.network, name=name, training=summary)
 

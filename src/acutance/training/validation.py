@@ -4,7 +4,8 @@ It chooses checkpoints; the benchmarks never do.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import PurePath
 
 import numpy as np
 import torch
@@ -13,12 +14,23 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from acutance.data.datasets import Pair, to_uint8
+from acutance.data.degradation_pipeline import PRESETS, degrade, draw, generator_for
 from acutance.metrics.protocol import PROTOCOLS, measure
 
 STANDARD = PROTOCOLS["standard"]
-SAMPLES = 4  # of the held-out photos are written to the run folder at each validation
+SAMPLES = 4  # of the held-out pictures are written to the run folder at each validation
 
 LARGEST = 512  # HR pixels on a side of the crop from each photo's centre: bounds the time
+
+
+@dataclass(frozen=True)
+class HeldOut(Pair):
+    """A pair to validate on."""
+
+    strength: float | None = None
+    """What a network that takes a strength is told; None for one that does not."""
+    part: str = ""
+    """``clean`` or ``degraded`` where both are measured."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +38,12 @@ class Validation:
     """Result of one validation."""
 
     psnr: float
-    """Mean over the photos, dB, luma, by the standard protocol."""
+    """Mean over the pictures, dB, luma, by the standard protocol. Where there are parts, they have
+    equally many pictures, so it is the mean of the parts."""
     pictures: list[NDArray[np.uint8]]
-    """The upscaled crops, in the order of the pairs."""
+    """The upscaled crops, in the order of the pictures."""
+    parts: dict[str, float] = field(default_factory=dict)
+    """``psnr_clean`` and ``psnr_degraded`` where there are parts."""
 
 
 def centre_crop(pair: Pair, scale: int) -> Pair:
@@ -41,17 +56,51 @@ def centre_crop(pair: Pair, scale: int) -> Pair:
     return Pair(pair.name, np.ascontiguousarray(hr), np.ascontiguousarray(lr))
 
 
+def hold_out(pairs: Sequence[Pair], *, scale: int, degraded: bool) -> list[HeldOut]:
+    """The pictures that a run validates on: the middle of each photo.
+
+    Args:
+        pairs: held-out photos.
+        scale: upscaling factor.
+        degraded: each picture twice: with an LR degraded as preset ``degraded`` says, from seed 0
+            and the photo's name, whatever the run's seed and ranges are; and with its clean LR.
+    """
+    middles = [centre_crop(pair, scale) for pair in pairs]
+    if not degraded:
+        return [HeldOut(m.name, m.hr, m.lr) for m in middles]
+    return [
+        held
+        for m in middles
+        for held in (_degraded(m, scale), HeldOut(m.name, m.hr, m.lr, 0.0, "clean"))
+    ]
+
+
+def _degraded(pair: Pair, scale: int) -> HeldOut:
+    path = PurePath(pair.name)
+    random = generator_for(0, f"validation {path.stem}")
+    degradation = draw(random, scale=scale, preset=PRESETS["degraded"])
+    lr = degrade(pair.hr, degradation, scale=scale)
+    name = str(path.with_stem(f"{path.stem}-degraded"))
+    return HeldOut(name, pair.hr, lr, degradation.strength, "degraded")
+
+
 @torch.no_grad()
 def validate(
-    network: nn.Module, weights: dict[str, Tensor], pairs: Sequence[Pair], scale: int
+    network: nn.Module, weights: dict[str, Tensor], held_out: Sequence[HeldOut], scale: int
 ) -> Validation:
-    """Upscale every pair's LR with ``weights`` put in place of the network's own, and compare."""
+    """Upscale every picture with ``weights`` put in place of the network's own, and compare."""
     device = next(iter(weights.values())).device
     values, pictures = [], []
-    for pair in pairs:
-        lr = torch.from_numpy(pair.lr).to(device).permute(2, 0, 1)[None].float() / 255
+    parts: dict[str, list[float]] = {}
+    for held in held_out:
+        lr = torch.from_numpy(held.lr).to(device).permute(2, 0, 1)[None].float() / 255
+        if held.strength is not None:
+            lr = torch.cat([lr, torch.full_like(lr[:, :1], held.strength)], dim=1)
         sr = functional_call(network, weights, (lr.contiguous(memory_format=torch.channels_last),))
         picture = to_uint8(255 * sr[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy())
         pictures.append(picture)
-        values.append(measure(picture / 255, pair.hr, scale=scale, protocol=STANDARD).psnr)
-    return Validation(float(np.mean(values)), pictures)
+        values.append(measure(picture / 255, held.hr, scale=scale, protocol=STANDARD).psnr)
+        if held.part:
+            parts.setdefault(f"psnr_{held.part}", []).append(values[-1])
+    means = {name: float(np.mean(of_part)) for name, of_part in sorted(parts.items())}
+    return Validation(float(np.mean(values)), pictures, means)

@@ -1,0 +1,50 @@
+"""Recipes for real photos: a little blurred, noisy and compressed.
+
+They start from the models that undo bicubic reduction. Three patches in ten stay clean, so that at
+strength 0 the model still does what it started as; the others are degraded as docs/data.md says,
+and a fourth plane of the input tells the network how strongly. docs/photos.md explains the choices.
+"""
+
+import dataclasses
+
+from acutance.recipes.bicubic import COPIES
+from acutance.training.config import LossPhase, PatchPhase, TrainConfig
+
+LOSSES = (LossPhase(until=1.0, content="mse", alpha=1e-3, beta=0.03, log=True),)
+"""What the models that they start from ended with: their features are found already."""
+
+
+def photo_x4() -> TrainConfig:
+    """The base generator for photos at x4, from the shipped bicubic model.
+
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 35 minutes. Expected: no run to the end yet.
+    Command: ``acutance train photo-x4 --from base-x4 --data DIR --out RUN``
+    """
+    return TrainConfig(
+        recipe="photo-x4",
+        size="base",
+        scale=4,
+        start="base-x4",
+        steps=None,
+        max_minutes=35,
+        learning_rate=7e-4,
+        anneal=0.75,
+        copies=COPIES,
+        losses=LOSSES,
+        degradations="degraded",
+        patches=(
+            PatchPhase(until=0.60, patch=32, batch=16),
+            PatchPhase(until=1.00, patch=48, batch=8),
+        ),
+    )
+
+
+def photo_x2() -> TrainConfig:
+    """The base generator for photos at x2, from the shipped bicubic model.
+
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 20 minutes. Expected: no run to the end yet.
+    Command: ``acutance train photo-x2 --from base-x2 --data DIR --out RUN``
+    """
+    return dataclasses.replace(
+        photo_x4(), recipe="photo-x2", scale=2, start="base-x2", max_minutes=20
+    )
