@@ -25,9 +25,9 @@ from acutance.training import run_folder
 from acutance.training.config import PatchPhase, TrainConfig
 from acutance.training.ema import ExponentialMovingAverage
 from acutance.training.hardware import choose_device, choose_precision, describe
-from acutance.training.loop import train_step
 from acutance.training.outputs import AllOutputs
 from acutance.training.state import Counters, TrainState
+from acutance.training.step import train_step
 
 PHOTOS, SIDE = 24, 768  # random photos of this many pixels a side: the content takes no time
 

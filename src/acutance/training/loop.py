@@ -5,8 +5,6 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,8 +16,6 @@ from acutance.data.datasets import Photos, load_photos
 from acutance.errors import UserError
 from acutance.evaluation.provenance import commit
 from acutance.image.io import write_rgb8
-from acutance.losses.composite import CompositeLoss
-from acutance.losses.supervision import Supervision
 from acutance.models.cost import macs_per_lr_pixel
 from acutance.training import run_folder
 from acutance.training.config import TrainConfig
@@ -31,6 +27,7 @@ from acutance.training.outputs import AllOutputs
 from acutance.training.samplers import build_sampler
 from acutance.training.schedule import learning_rate_factor, phase_at
 from acutance.training.state import Counters, TrainState
+from acutance.training.step import PixelStage, Stage, StepResult
 from acutance.training.validation import SAMPLES, hold_out, validate
 
 MOST_SKIPS = 50  # consecutive steps without finite gradients before the run gives up
@@ -39,43 +36,6 @@ BACKWARD_AND_FORWARD = 3  # a training step costs about three forward passes
 
 class Stopped(Exception):  # noqa: N818 - like KeyboardInterrupt, not an error
     """The run was asked to stop, has saved its state and can be resumed."""
-
-
-@dataclass
-class StepResult:
-    """What a step reports, still on the device."""
-
-    loss: torch.Tensor
-    gradient_norm: torch.Tensor
-
-
-def train_step(
-    state: TrainState,
-    batch: tuple[torch.Tensor, torch.Tensor],
-    criterion: Callable[[list[torch.Tensor], torch.Tensor], torch.Tensor],
-    *,
-    learning_rate: float,
-    dtype: torch.dtype,
-    clip_norm: float,
-    forward: Callable[[torch.Tensor], list[torch.Tensor]],
-) -> StepResult:
-    """One step: forward, loss, backward, clip, update, average."""
-    lr_NCHW, hr_NCHW = batch
-    with torch.autocast(lr_NCHW.device.type, dtype, enabled=dtype != torch.float32):
-        outputs = forward(lr_NCHW)
-    loss = criterion([output.float() for output in outputs], hr_NCHW)
-    state.optimiser.zero_grad()
-    loss.backward()
-    norm = nn.utils.clip_grad_norm_(state.network.parameters(), clip_norm)
-    state.counters.step += 1
-    if torch.isfinite(norm):
-        for group in state.optimiser.param_groups:
-            group["lr"] = learning_rate
-        state.optimiser.step()
-        state.ema.update(state.network, state.counters.step)
-    else:
-        state.counters.skipped += 1
-    return StepResult(loss.detach(), norm)
 
 
 def train(
@@ -212,12 +172,12 @@ class _Loop:
         for pair in self.held_out[:SAMPLES] if together.first else ():
             write_rgb8(run_folder.sample(run, pair.name, "hr"), pair.hr)
             write_rgb8(run_folder.sample(run, pair.name, "lr"), pair.lr)
-        self.criterion = Supervision(CompositeLoss()).to(device)
         self.peak = matmul_peak(device, dtype) * together.count
         self.operations = 2 * BACKWARD_AND_FORWARD * macs_per_lr_pixel(state.network)
         self.log = RunLog(run if together.first else None)
         network = together.wrap(AllOutputs(state.network))
-        self.forward: Any = torch.compile(network) if config.compile else network
+        forward: Any = torch.compile(network) if config.compile else network
+        self.stage: Stage = PixelStage(config, state, device=device, dtype=dtype, forward=forward)
 
     def progress(self) -> float:
         """Share of the budget spent, in [0, 1]."""
@@ -234,7 +194,7 @@ class _Loop:
         """
         config, counters = self.config, self.state.counters
         self._on_first(lambda: self._write_summary(finished=False))
-        losses: list[torch.Tensor] = []
+        results: list[StepResult] = []
         logged = saved = validated = counters.seconds
         logged_pixels, skips_in_a_row = counters.lr_pixels, 0
         annealing = self.progress() >= 1 - config.anneal
@@ -244,30 +204,12 @@ class _Loop:
                 annealing = True
             started = time.perf_counter()
             patches = phase_at(config.patches, progress)
-            loss_phase = phase_at(config.losses, progress)
             factor = learning_rate_factor(progress, warmup=config.warmup, anneal=config.anneal)
             batch = self.sampler.batch(
                 patches.batch, patches.patch, self.state.generator, self.together.share
             )
             skipped = counters.skipped
-            result = train_step(
-                self.state,
-                batch,
-                partial(
-                    self.criterion,
-                    content=loss_phase.content,
-                    alpha=loss_phase.alpha,
-                    beta=loss_phase.beta,
-                    log=loss_phase.log,
-                    luma=loss_phase.luma,
-                    supervision=loss_phase.supervision,
-                ),
-                learning_rate=config.learning_rate * factor,
-                dtype=self.dtype,
-                clip_norm=config.clip_norm,
-                forward=self.forward,
-            )
-            losses.append(result.loss)
+            results.append(self.stage.step(batch, progress=progress, factor=factor))
             skips_in_a_row = skips_in_a_row + 1 if counters.skipped > skipped else 0
             if skips_in_a_row >= MOST_SKIPS:
                 raise UserError(
@@ -279,8 +221,8 @@ class _Loop:
             counters.seconds, stop = self.together.largest(seconds, asked_to_stop())
             if counters.seconds - logged >= 60 * config.log_minutes:
                 seconds, pixels = counters.seconds - logged, counters.lr_pixels - logged_pixels
-                self._log_step(losses, seconds, pixels, progress, config.learning_rate * factor)
-                losses, logged, logged_pixels = [], counters.seconds, counters.lr_pixels
+                self._log_step(results, seconds, pixels, progress, config.learning_rate * factor)
+                results, logged, logged_pixels = [], counters.seconds, counters.lr_pixels
             if counters.seconds - validated >= 60 * config.validate_minutes:
                 self._on_first(self._validate)
                 validated = counters.seconds
@@ -297,14 +239,18 @@ class _Loop:
 
     def _log_step(
         self,
-        losses: list[torch.Tensor],
+        results: list[StepResult],
         seconds: float,
         pixels: int,
         progress: float,
         rate: float,
     ) -> None:
         counters = self.state.counters
-        loss = float(self.together.mean(torch.stack(losses).mean()))
+        loss = self._mean([result.loss for result in results])
+        terms = {
+            name: self._mean([result.terms[name] for result in results])
+            for name in results[0].terms
+        }
         speed = pixels / seconds
         share = speed * self.operations / self.peak
         self.log.write(
@@ -317,11 +263,26 @@ class _Loop:
             lr_pixels_per_second=round(speed),
             share_of_peak=round(share, 3),
             skipped=counters.skipped,
+            **terms,
         )
         self.report(
             f"{progress:6.1%}  step {counters.step}  loss {loss:.5f}  lr {rate:.2e}  "
             f"{speed / 1e3:.1f} kpx/s ({share:.0%} of peak)"
+            + "".join(f"  {name} {value:.4g}" for name, value in terms.items())
         )
+        self._alarm(self.stage.watch(terms))
+
+    def _mean(self, values: list[torch.Tensor]) -> float:
+        """Over steps and processes."""
+        return float(self.together.mean(torch.stack(values).mean()))
+
+    def _alarm(self, alarms: list[str]) -> None:
+        """Say, log and store what is going wrong."""
+        counters = self.state.counters
+        for alarm in alarms:
+            self.log.write("alarm", counters.step, text=alarm)
+            self.report(f"alarm   {alarm}")
+            counters.alarms.append(f"step {counters.step}: {alarm}")
 
     def _validate(self) -> None:
         if not self.held_out:
@@ -334,11 +295,20 @@ class _Loop:
         counters.best_psnr = max(counters.best_psnr, result.psnr)
         for pair, picture in zip(self.held_out[:SAMPLES], result.pictures, strict=False):
             write_rgb8(run_folder.sample(self.run, pair.name, f"{counters.step:07d}"), picture)
-        self.log.write("validation", counters.step, psnr=result.psnr, **result.parts)
+        found = self.stage.examine(result, self.held_out)
+        self.log.write(
+            "validation", counters.step, psnr=result.psnr, **result.parts, **found.figures
+        )
         self.report(
             f"        validation {result.psnr:.3f} dB on {len(self.held_out)} pictures"
             + "".join(f"  {name} {value:.3f}" for name, value in result.parts.items())
+            + "".join(f"  {name} {value:.4g}" for name, value in found.figures.items())
         )
+        self._alarm(found.alarms)
+        if self.stage.chooses and found.chosen:
+            run_folder.save_ema(self.run, self.state.ema.average)
+            self.state.save(self.run / run_folder.LAST)  # what it says was chosen is what ships
+            self.report(f"        step {counters.step} is the best so far: it ships")
 
     def _on_first(self, work: Callable[[], None]) -> None:
         """Done by the first process; the others wait, so that it is nobody's training time."""
@@ -348,7 +318,8 @@ class _Loop:
 
     def _save(self, *, finished: bool = False) -> None:
         self.state.save(self.run / run_folder.LAST)
-        run_folder.save_ema(self.run, self.state.ema.average)
+        if not self.stage.chooses or not (self.run / run_folder.EMA).exists():
+            run_folder.save_ema(self.run, self.state.ema.average)
         self._write_summary(finished=finished)
 
     def _write_summary(self, *, finished: bool) -> None:
@@ -361,6 +332,8 @@ class _Loop:
             "lr_pixels": counters.lr_pixels,
             "skipped": counters.skipped,
             "validation_psnr": counters.history,
+            **({"alarms": counters.alarms} if counters.alarms else {}),
+            **self.stage.summary(),
         }
         run_folder.write_atomically(
             self.run / run_folder.SUMMARY, json.dumps(summary, indent=2) + "\n"

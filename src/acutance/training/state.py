@@ -30,6 +30,10 @@ class Counters:
     best_psnr: float = 0.0
     history: list[float] = field(default_factory=list)
     """Validation PSNR of the averaged weights, in dB, in order."""
+    alarms: list[str] = field(default_factory=list)
+    """What went wrong, and at which step."""
+    points: list[dict[str, float]] = field(default_factory=list)
+    """Every validation of a stage that chooses the weights to ship: step and figures."""
 
 
 @dataclass
