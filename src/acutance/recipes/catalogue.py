@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 
 from acutance.errors import UserError
-from acutance.recipes import baselines, bicubic, photo
+from acutance.recipes import baselines, bicubic, gan, photo
 from acutance.training.config import TrainConfig
 
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
@@ -15,6 +15,7 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "base-x8": bicubic.base_x8,
     "photo-x2": photo.photo_x2,
     "photo-x4": photo.photo_x4,
+    "gan-x4": gan.gan_x4,
     "vdsr-x4": baselines.vdsr_x4,
     "vdsr-x8": baselines.vdsr_x8,
     "drcn-x4": baselines.drcn_x4,

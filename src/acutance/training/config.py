@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from acutance.errors import UserError
+from acutance.training.gan.config import GanConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +115,8 @@ class TrainConfig:
     """Minutes between validations on held-out photos, with sample pictures."""
     checkpoint_minutes: float = 5.0
     """Minutes between checkpoints."""
+    gan: GanConfig | None = None
+    """The GAN stage; None trains on pixels alone."""
 
     def __post_init__(self) -> None:
         """Refuse what no run can do; raises UserError."""
@@ -172,13 +175,17 @@ class TrainConfig:
         """
         values = dataclasses.asdict(self)
         for key, text in settings.items():
-            if key not in values:
-                known = ", ".join(sorted(values))
+            group, last = values, key
+            if "." in key:  # a setting of a part, for example gan.adversarial
+                part, last = key.split(".", 1)
+                group = values[part] if isinstance(values.get(part), dict) else {}
+            if last not in group:
+                known = ", ".join(sorted(group or values))
                 raise UserError(f"unknown setting '{key}': choose one of {known}")
             try:
-                values[key] = json.loads(text)
+                group[last] = json.loads(text)
             except json.JSONDecodeError:
-                values[key] = text
+                group[last] = text
         return TrainConfig.from_dict(values)
 
 

@@ -21,6 +21,7 @@ from acutance.training import run_folder
 from acutance.training.config import TrainConfig
 from acutance.training.distributed import Processes, device_name, processes
 from acutance.training.ema import ExponentialMovingAverage
+from acutance.training.gan.stage import GanStage, new_opponent
 from acutance.training.hardware import choose_device, choose_precision, describe, matmul_peak
 from acutance.training.log import RunLog
 from acutance.training.outputs import AllOutputs
@@ -112,6 +113,7 @@ def _train(
         ),
         generator=torch.Generator().manual_seed(config.seed),
         counters=Counters(),
+        opponent=new_opponent(config, place) if config.gan else None,
     )
     if resume:
         state.load(run / run_folder.LAST)
@@ -177,7 +179,10 @@ class _Loop:
         self.log = RunLog(run if together.first else None)
         network = together.wrap(AllOutputs(state.network))
         forward: Any = torch.compile(network) if config.compile else network
-        self.stage: Stage = PixelStage(config, state, device=device, dtype=dtype, forward=forward)
+        kind = PixelStage if config.gan is None else GanStage
+        self.stage: Stage = kind(
+            config, state, device=device, dtype=dtype, forward=forward, together=together
+        )
 
     def progress(self) -> float:
         """Share of the budget spent, in [0, 1]."""

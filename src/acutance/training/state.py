@@ -37,6 +37,14 @@ class Counters:
 
 
 @dataclass
+class Opponent:
+    """The discriminator of a GAN stage and its optimiser."""
+
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+
+
+@dataclass
 class TrainState:
     """Weights, their average, the optimiser's moments, the random state and the counters."""
 
@@ -45,17 +53,21 @@ class TrainState:
     optimiser: torch.optim.Optimizer
     generator: torch.Generator
     counters: Counters
+    opponent: Opponent | None = None
 
     def save(self, path: Path) -> None:
         """Write everything to ``path``, replacing it only when the new file is whole."""
         tensors: dict[str, Tensor] = {"random": self.generator.get_state()}
-        names = [name for name, _ in self.network.named_parameters()]
         for name, parameter in self.network.named_parameters():
             tensors[f"weights.{name}"] = parameter.detach()
             tensors[f"ema.{name}"] = self.ema.average[name]
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            for key, value in moments.items():
-                tensors[f"optimiser.{key}.{names[index]}"] = value
+        tensors |= _moments(self.network, self.optimiser, "optimiser")
+        if self.opponent is not None:
+            for name, value in self.opponent.network.state_dict().items():
+                tensors[f"opponent.{name}"] = value
+            tensors |= _moments(
+                self.opponent.network, self.opponent.optimiser, "opponent_optimiser"
+            )
         tensors = {name: t.cpu().contiguous() for name, t in tensors.items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
@@ -80,24 +92,54 @@ class TrainState:
             known = {f.name for f in fields(Counters)}
             self.counters = Counters(**{k: v for k, v in counters.items() if k in known})
             self.generator.set_state(tensors["random"])
-            names = [name for name, _ in self.network.named_parameters()]
-            moments: dict[int, dict[str, Tensor]] = {}
             with torch.no_grad():
-                for index, (name, parameter) in enumerate(self.network.named_parameters()):
+                for name, parameter in self.network.named_parameters():
                     parameter.copy_(tensors[f"weights.{name}"])
                     self.ema.average[name].copy_(tensors[f"ema.{name}"])
-                    moments[index] = {
-                        key.split(".")[1]: _laid_out_like(parameter, value)
-                        for key, value in tensors.items()
-                        if key.startswith("optimiser.") and key.split(".", 2)[2] == names[index]
-                    }
+                _restore_moments(self.network, self.optimiser, tensors, "optimiser")
+                if self.opponent is not None:
+                    for name, value in self.opponent.network.state_dict().items():
+                        value.copy_(tensors[f"opponent.{name}"])
+                    _restore_moments(
+                        self.opponent.network,
+                        self.opponent.optimiser,
+                        tensors,
+                        "opponent_optimiser",
+                    )
         except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
             raise UserError(
                 f"cannot resume from {path}: it does not fit this run ({error}); start a new run"
             ) from error
-        state = self.optimiser.state_dict()
-        state["state"] = {index: m for index, m in moments.items() if m}
-        self.optimiser.load_state_dict(state)
+
+
+def _moments(
+    network: nn.Module, optimiser: torch.optim.Optimizer, prefix: str
+) -> dict[str, Tensor]:
+    """An optimiser's moments as ``PREFIX.KEY.PARAMETER``."""
+    names = [name for name, _ in network.named_parameters()]
+    return {
+        f"{prefix}.{key}.{names[index]}": value
+        for index, moments in optimiser.state_dict()["state"].items()
+        for key, value in moments.items()
+    }
+
+
+def _restore_moments(
+    network: nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str
+) -> None:
+    """Put back what ``_moments`` gave; none before the first step."""
+    moments: dict[int, dict[str, Tensor]] = {}
+    stored: dict[str, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith(f"{prefix}."):
+            _, moment, name = key.split(".", 2)
+            stored.setdefault(name, {})[moment] = value
+    for index, (name, parameter) in enumerate(network.named_parameters()):
+        if name in stored:
+            moments[index] = {k: _laid_out_like(parameter, v) for k, v in stored[name].items()}
+    state = optimiser.state_dict()
+    state["state"] = moments
+    optimiser.load_state_dict(state)
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:

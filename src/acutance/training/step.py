@@ -12,6 +12,7 @@ from acutance.data.datasets import Pair
 from acutance.losses.composite import CompositeLoss
 from acutance.losses.supervision import Supervision
 from acutance.training.config import LossPhase, TrainConfig
+from acutance.training.distributed import Processes
 from acutance.training.schedule import phase_at
 from acutance.training.state import TrainState
 from acutance.training.validation import Validation
@@ -120,6 +121,7 @@ class PixelStage:
         device: torch.device,
         dtype: torch.dtype,
         forward: Forward,
+        together: Processes,
     ) -> None:
         self.config, self.state, self.forward = config, state, forward
         self.settings: dict[str, Any] = {"dtype": dtype, "clip_norm": config.clip_norm}

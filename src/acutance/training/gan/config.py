@@ -1,0 +1,65 @@
+"""What the GAN stage is, besides what every run is."""
+
+import math
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from acutance.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class GanConfig:
+    """The discriminator, the weights of the loss, the guards and the choice of the checkpoint."""
+
+    discriminator: Literal["patch", "unet"] = "patch"
+    """``patch`` for a CPU, ``unet`` for a GPU."""
+    channels: int = 32
+    """Features of the discriminator's first convolution."""
+    bands: bool = False
+    """Show the discriminator high-frequency bands only: colours stay out of the game."""
+    discriminator_rate: float = 2e-4
+    """Peak learning rate of the discriminator; the schedule is the generator's."""
+    adversarial: float = 5e-3
+    """Weight of ``-ln D(G(x))``: the lambda of the total loss."""
+    ramp: float = 0.05
+    """Share of the run in which that weight grows from 0, while the discriminator learns."""
+    matching: float = 0.0
+    """Weight of the difference of the discriminator's features."""
+    artefacts: float = 0.0
+    """Weight of LDL's loss of artefacts; costs a forward pass of the averaged generator."""
+    consistency: float = 1.0
+    """Weight of the difference of the reduced output and the input."""
+    r1: float = 0.0
+    """Weight of the gradient penalty R1 on the photos, taken every 16th step, 16 times as much."""
+    backbones: str | None = None
+    """Folder with ``alexnet.safetensors`` or ``vgg16.safetensors``; also for measuring LPIPS."""
+    perceptual: Literal["alexnet", "vgg16"] = "vgg16"
+    """The network of the perceptual loss; with alexnet, LPIPS (AlexNet) judges its own loss."""
+    perceptual_weight: float = 0.0
+    """Weight of the perceptual loss; needs ``backbones``."""
+    perceptual_crop: int = 64
+    """HR pixels on a side of the part of each patch that the perceptual loss sees."""
+    least_psnr: float = 0.0
+    """Held-out luma PSNR in dB below which no checkpoint ships."""
+    least_lr_psnr: float = 45.0
+    """Held-out LR-PSNR in dB below which no checkpoint ships."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no run can do; raises UserError."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and not 0 <= value < math.inf:
+                raise UserError(f"'gan.{field.name}' must not be negative, not {value}")
+        if self.ramp > 1:
+            raise UserError(f"'gan.ramp' must lie between 0 and 1, not {self.ramp}")
+        if self.channels < 1:
+            raise UserError(f"'gan.channels' must be at least 1, not {self.channels}")
+        if self.perceptual_crop < 35:
+            raise UserError(
+                f"'gan.perceptual_crop' must be at least 35 pixels, not {self.perceptual_crop}"
+            )
+        if self.perceptual_weight and self.backbones is None:
+            raise UserError(
+                "'gan.perceptual_weight' needs the weights of a network: give their folder, "
+                "--set gan.backbones=FOLDER"
+            )

@@ -1,0 +1,101 @@
+"""Networks that see: the features of the perceptual loss, and LPIPS of held-out photos."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+from torch import Tensor
+
+from acutance.data.datasets import Pair
+from acutance.errors import UserError
+from acutance.losses.perceptual import PerceptualLoss
+from acutance.metrics.backbone import MissingError, read_backbone
+from acutance.metrics.dists import MEAN, STAGES, STD
+from acutance.metrics.lpips import alexnet_features, load_lpips, lpips
+from acutance.metrics.lr_psnr import lr_psnr
+
+VGG_STAGES = STAGES[:3]
+"""Up to relu3_3: half of the work of all five stages, and details live here."""
+
+
+def vgg16_features(rgb_NCHW: Tensor, backbone: dict[str, Tensor]) -> list[Tensor]:
+    """The last ReLU of the first three stages, with max pooling as in VGG16 itself."""
+    mean, std = (rgb_NCHW.new_tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
+    x = (rgb_NCHW - mean) / std
+    found = []
+    for number, stage in enumerate(VGG_STAGES):
+        if number:
+            x = F.max_pool2d(x, 2)
+        for layer in stage:
+            weight, bias = backbone[f"features.{layer}.weight"], backbone[f"features.{layer}.bias"]
+            x = F.relu(F.conv2d(x, weight, bias, padding=1))
+        found.append(x)
+    return found
+
+
+def perceptual_loss(name: str, folder: Path | None, device: torch.device) -> PerceptualLoss:
+    """The perceptual loss of a network in ``folder``; AlexNet's is LPIPS itself.
+
+    Raises UserError when its weights are not there.
+    """
+    try:
+        if name == "alexnet":
+            backbone, heads = load_lpips(folder)
+        else:
+            layers = tuple(layer for stage in VGG_STAGES for layer in stage)
+            backbone, heads = read_backbone(folder, "vgg16", layers), None
+    except MissingError as reason:
+        raise UserError(
+            f"no perceptual loss without its weights ({reason}): gan.backbones must name a folder "
+            f"with {name}.safetensors"
+        ) from reason
+    placed = {
+        key: value.to(device, memory_format=torch.channels_last)
+        if value.dim() == 4
+        else value.to(device)
+        for key, value in backbone.items()
+    }
+    see = alexnet_features if name == "alexnet" else vgg16_features
+    return PerceptualLoss(
+        lambda rgb: see(rgb, placed), None if heads is None else [head.to(device) for head in heads]
+    )
+
+
+class HeldOutPerception:
+    """LR-PSNR, and LPIPS where its weights are there, of the validated pictures."""
+
+    def __init__(self, folder: Path | None, scale: int) -> None:
+        self.scale = scale
+        try:
+            self.lpips = load_lpips(folder)
+        except MissingError:
+            self.lpips = None
+
+    def measure(
+        self, pictures: Sequence[NDArray[np.uint8]], pairs: Sequence[Pair]
+    ) -> dict[str, float]:
+        """Means over the pictures, by the keys ``lr_psnr`` and ``lpips``."""
+        found = {
+            "lr_psnr": [
+                lr_psnr(sr / 255, pair.lr / 255) for sr, pair in zip(pictures, pairs, strict=True)
+            ]
+        }
+        if self.lpips is not None:
+            found["lpips"] = [
+                self._lpips(sr, pair.hr) for sr, pair in zip(pictures, pairs, strict=True)
+            ]
+        return {key: round(float(np.mean(values)), 4) for key, values in found.items()}
+
+    @torch.inference_mode()
+    def _lpips(self, sr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> float:
+        assert self.lpips is not None
+        backbone, heads = self.lpips
+        cut = self.scale
+        both = [
+            torch.from_numpy(x[cut:-cut, cut:-cut]).permute(2, 0, 1)[None].float() / 255
+            for x in (sr, hr)
+        ]
+        return float(lpips(both[0], both[1], backbone=backbone, heads=heads))

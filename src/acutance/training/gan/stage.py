@@ -1,0 +1,150 @@
+"""The GAN stage: its losses, what it watches, and which weights it ships."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from acutance.data.datasets import Pair
+from acutance.losses import adversarial
+from acutance.losses.composite import CompositeLoss
+from acutance.losses.consistency import Consistency
+from acutance.losses.supervision import Supervision
+from acutance.models.discriminator import Discriminator, DiscriminatorConfig
+from acutance.training.config import TrainConfig
+from acutance.training.distributed import Processes
+from acutance.training.gan.config import GanConfig
+from acutance.training.gan.perception import HeldOutPerception, perceptual_loss
+from acutance.training.gan.step import Terms, gan_step
+from acutance.training.schedule import phase_at
+from acutance.training.state import Opponent, TrainState
+from acutance.training.step import Batch, Findings, Forward, StepResult, criterion_of
+from acutance.training.validation import Validation
+
+PENALTY_EVERY = 16  # steps between two gradient penalties (lazy R1: Karras et al., StyleGAN2)
+
+
+def new_opponent(config: TrainConfig, device: torch.device) -> Opponent:
+    """A fresh discriminator with its optimiser."""
+    gan = _gan(config)
+    shape = DiscriminatorConfig(kind=gan.discriminator, channels=gan.channels, bands=gan.bands)
+    network = Discriminator(shape).to(device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(
+        network.parameters(),
+        lr=gan.discriminator_rate,
+        betas=config.betas,
+        weight_decay=0.0,
+        fused=device.type in ("cpu", "cuda"),
+    )
+    return Opponent(network, optimiser)
+
+
+class GanStage:
+    """``content + lambda * -ln D(G(x))`` and what else the configuration weighs."""
+
+    chooses = True
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        state: TrainState,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        forward: Forward,
+        together: Processes,
+    ) -> None:
+        assert state.opponent is not None
+        self.config, self.gan, self.state, self.forward = config, _gan(config), state, forward
+        self.settings: dict[str, Any] = {"dtype": dtype, "clip_norm": config.clip_norm}
+        self.discriminator = state.opponent.network
+        self.judge = together.wrap(self.discriminator)
+        self.together = together
+        self.content = Supervision(CompositeLoss()).to(device)
+        self.consistency = Consistency(config.scale)
+        folder = Path(self.gan.backbones) if self.gan.backbones else None
+        self.perceptual = (
+            perceptual_loss(self.gan.perceptual, folder, device)
+            if self.gan.perceptual_weight
+            else None
+        )
+        self.perception = HeldOutPerception(folder, config.scale)
+
+    def step(self, batch: Batch, *, progress: float, factor: float) -> StepResult:
+        """One alternating step."""
+        gan = self.gan
+        due = gan.r1 and self.state.counters.step % PENALTY_EVERY == 0
+        return gan_step(
+            self.state,
+            batch,
+            lambda sr_NCHW, batch: self._terms(sr_NCHW, batch, progress),
+            self._penalty if due else None,
+            rates=(self.config.learning_rate * factor, gan.discriminator_rate * factor),
+            forward=self.forward,
+            judge=self.judge,
+            **self.settings,
+        )
+
+    def _terms(self, sr_NCHW: Tensor, batch: Batch, progress: float) -> Terms:
+        """The weighted parts of the generator's loss; a weight of 0 leaves its part out."""
+        (lr_NCHW, hr_NCHW), gan = batch, self.gan
+        ramp = min(1.0, progress / gan.ramp) if gan.ramp else 1.0
+        content = criterion_of(phase_at(self.config.losses, progress), self.content)
+        logits, features = self.discriminator(sr_NCHW)
+        terms = {
+            "content": content([sr_NCHW], hr_NCHW),
+            "adversarial": gan.adversarial * ramp * adversarial.generator_loss(logits.float()),
+        }
+        if gan.consistency:
+            terms["consistency"] = gan.consistency * self.consistency(sr_NCHW, lr_NCHW[:, :3])
+        if gan.perceptual_weight:
+            terms["perceptual"] = gan.perceptual_weight * self._perceptual(sr_NCHW, hr_NCHW)
+        if gan.matching:
+            with torch.no_grad():
+                _, real = self.discriminator(hr_NCHW)
+            terms["matching"] = gan.matching * adversarial.feature_matching(features, real)
+        if gan.artefacts:
+            with torch.no_grad():
+                steady = functional_call(self.state.network, self.state.ema.average, (lr_NCHW,))
+            loss = adversarial.artefact_loss(sr_NCHW, hr_NCHW, steady.float())
+            terms["artefacts"] = gan.artefacts * loss
+        return terms
+
+    def _perceptual(self, sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
+        """Of one random part of all patches: its place changes, so no grid of strides shows."""
+        assert self.perceptual is not None
+        crop = min(self.gan.perceptual_crop, *hr_NCHW.shape[2:])
+        free = torch.tensor([size - crop + 1 for size in hr_NCHW.shape[2:]])
+        random = torch.rand(2, generator=self.state.generator)
+        top, left = (random * free).long().tolist()
+        place = (..., slice(top, top + crop), slice(left, left + crop))
+        return self.perceptual(sr_NCHW[place], hr_NCHW[place])
+
+    def _penalty(self, hr_NCHW: Tensor) -> Tensor:
+        """R1 of the photos, in fp32."""
+        assert isinstance(self.discriminator, Discriminator)
+        seen = self.discriminator.look(hr_NCHW).detach().requires_grad_()
+        logits, _ = self.discriminator.judge(seen)
+        return self.gan.r1 / 2 * PENALTY_EVERY * adversarial.gradient_penalty(logits, seen)
+
+    def watch(self, terms: dict[str, float]) -> list[str]:
+        """Alarms that the averaged terms of some steps give."""
+        return []
+
+    def examine(self, validation: Validation, held_out: Sequence[Pair]) -> Findings:
+        """Measure perception, and keep the best point that holds the floors."""
+        figures = self.perception.measure(validation.pictures, held_out)
+        return Findings(figures)
+
+    def summary(self) -> dict[str, Any]:
+        """Every validated point."""
+        return {}
+
+
+def _gan(config: TrainConfig) -> GanConfig:
+    assert config.gan is not None
+    return config.gan
