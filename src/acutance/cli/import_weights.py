@@ -38,17 +38,7 @@ def import_weights(
     need_torch()
     if not files:
         raise UsageError("give the file of published weights, for example LapSRN_x4.mat")
-    from acutance.inference.export import export as write
-    from acutance.models.describe import describe
-    from acutance.models.published import provenance, read_published
+    from acutance.inference.published import import_published
 
-    module = read_published(network, files, scale=scale)
-    card = describe(
-        module,
-        key=network,
-        name=name or f"{network}-x{module.scale}",
-        training=provenance(network, files),
-        licence="that of whoever published the weights",
-    )
-    path = write(module, card, out, overwrite=overwrite)
+    path, card = import_published(network, files, out, scale=scale, name=name, overwrite=overwrite)
     print(f"{path}: `acutance evaluate --data DIR --scale {card.scale} --model {path}` measures it")
