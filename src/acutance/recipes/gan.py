@@ -22,6 +22,6 @@ def gan_x4() -> TrainConfig:
         copies=(0.7,),
         losses=(LossPhase(until=1.0, content="l1"),),
         patches=(PatchPhase(until=1.0, patch=32, batch=8),),
-        validate_minutes=3.0,
+        validations=20,
         gan=GanConfig(),
     )

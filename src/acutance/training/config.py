@@ -113,6 +113,8 @@ class TrainConfig:
     """Minutes between lines of the log."""
     validate_minutes: float = 10.0
     """Minutes between validations on held-out photos, with sample pictures."""
+    validations: int | None = None
+    """Validate so often, at even shares of the run, instead of by ``validate_minutes``."""
     checkpoint_minutes: float = 5.0
     """Minutes between checkpoints."""
     gan: GanConfig | None = None
@@ -142,6 +144,8 @@ class TrainConfig:
             raise UserError(f"'betas' must lie between 0 and 1, 1 excluded, not {self.betas}")
         if not all(0 < copy < 1 for copy in self.copies):
             raise UserError(f"'copies' must lie between 0 and 1, both excluded, not {self.copies}")
+        if self.validations is not None and self.validations < 1:
+            raise UserError(f"'validations' must be at least 1, not {self.validations}")
         if not 0 <= self.seed < 2**63:
             raise UserError(f"'seed' must lie between 0 and 2^63, not {self.seed}")
         self._check_phases()

@@ -228,7 +228,7 @@ class _Loop:
                 seconds, pixels = counters.seconds - logged, counters.lr_pixels - logged_pixels
                 self._log_step(results, seconds, pixels, progress, config.learning_rate * factor)
                 results, logged, logged_pixels = [], counters.seconds, counters.lr_pixels
-            if counters.seconds - validated >= 60 * config.validate_minutes:
+            if self._validation_is_due(progress, counters.seconds - validated):
                 self._on_first(self._validate)
                 validated = counters.seconds
             if counters.seconds - saved >= 60 * config.checkpoint_minutes:
@@ -241,6 +241,13 @@ class _Loop:
         self._on_first(self._validate)
         self._on_first(lambda: self._save(finished=True))
         self.log.close()
+
+    def _validation_is_due(self, before: float, seconds: float) -> bool:
+        """After a step that began at the progress ``before``; the end validates anyway."""
+        count = self.config.validations
+        if count is None:
+            return seconds >= 60 * self.config.validate_minutes
+        return int(count * before) < int(count * self.progress()) < count
 
     def _log_step(
         self,
