@@ -32,12 +32,17 @@ def copy(small: Path, tmp_path: Path) -> Path:
     return tmp_path / "model" / small.name
 
 
+def self_contained(card_path: Path, path: Path) -> None:
+    """The model's graph with its weights inside, as models were exported once."""
+    onnx.save(onnx.load(card_path.with_suffix(".onnx")), path)
+
+
 @pytest.fixture
 def quick(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An export that takes the graph of the first one: tracing takes seconds."""
+    """An export that takes graph and weights of the first one: tracing takes seconds."""
 
-    def write(path: Path, network: torch.nn.Module, *, multiple: int) -> None:
-        shutil.copy(small.with_suffix(".onnx"), path)
+    def write(path: Path, network: torch.nn.Module, *, multiple: int, weights: Path) -> None:
+        self_contained(small, path)
 
     monkeypatch.setattr(acutance.inference.export, "write_onnx", write)
 
@@ -76,17 +81,42 @@ def test_weights_are_the_networks_in_sixteen_bits(small: Path, network: Generato
         assert torch.equal(stored[name], parameter.half())
 
 
-def test_the_graph_stores_weights_in_sixteen_bits_and_bicubic_in_full(small: Path) -> None:
-    model = onnx.load(small.with_suffix(".onnx"))
-    size: dict[int, int] = {}
+def test_the_graph_points_to_the_weights_and_holds_bicubic_itself(small: Path) -> None:
+    model = onnx.load(small.with_suffix(".onnx"), load_external_data=False)
+    inside, outside = 0, {}
     for tensor in model.graph.initializer:
-        values = int(np.prod(tensor.dims))
-        size[tensor.data_type] = size.get(tensor.data_type, 0) + values
-    parameters = read_card(small).parameters
-    assert size[onnx.TensorProto.FLOAT16] > 0.9 * parameters
-    assert size[onnx.TensorProto.FLOAT] >= 2**2 * 5 * 5  # the filters of x2
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            outside[tensor.name] = tensor
+        elif tensor.data_type == onnx.TensorProto.FLOAT:
+            inside += int(np.prod(tensor.dims))
+    assert 0 <= inside - 2**2 * 5 * 5 < 10  # the filters of x2, and single numbers
+    stored = load_file(small.with_suffix(".safetensors"))
+    assert outside.keys() <= stored.keys()  # the tracer drops biases that are zero
+    assert {name for name in stored if name.endswith("weight")} <= outside.keys()
+    assert small.with_suffix(".onnx").stat().st_size < 40_000
+    onnx.load_external_data_for_model(model, str(small.parent))
+    for tensor in model.graph.initializer:
+        if tensor.name in stored:  # read by ONNX itself, not by the offsets of ours
+            np.testing.assert_array_equal(
+                onnx.numpy_helper.to_array(tensor), stored[tensor.name].numpy()
+            )
     assert [i.name for i in model.graph.input] == ["lr"]
     assert [o.name for o in model.graph.output] == ["sr"]
+
+
+def test_a_graph_with_its_weights_inside_needs_no_other_file(copy: Path) -> None:
+    """Cards from before the graph pointed to the weights."""
+    lr = np.random.default_rng(0).random((20, 24, 3), dtype=np.float32)
+    expected = Upscaler(copy, device="cpu", precision="fp32").upscale_float(lr)
+    self_contained(copy, copy.with_suffix(".onnx"))
+    entry = dataclasses.asdict(file_entry(copy.with_suffix(".onnx")))
+    del entry["needs"]
+    values = json.loads(copy.read_text())
+    values["files"]["onnx"] = entry
+    copy.write_text(json.dumps(values))
+    copy.with_suffix(".safetensors").unlink()
+    found = Upscaler(copy, device="cpu", precision="fp32").upscale_float(lr)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_the_network_is_rounded_to_what_is_stored(
@@ -173,13 +203,15 @@ def test_without_onnx_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(UserError, match=r"pip install 'acutance\[train\]'"):
-        write_onnx(tmp_path / "a.onnx", network, multiple=4)
+        write_onnx(tmp_path / "a.onnx", network, multiple=4, weights=tmp_path / "a.safetensors")
 
 
 # Files that are not what the card says
 
 
-@pytest.mark.parametrize(("device", "kind"), [("cpu", "onnx"), ("torch-cpu", "safetensors")])
+@pytest.mark.parametrize(
+    ("device", "kind"), [("cpu", "onnx"), ("cpu", "safetensors"), ("torch-cpu", "safetensors")]
+)
 @pytest.mark.parametrize("damage", ["changed", "truncated", "empty", "missing"])
 def test_damaged_files_are_refused(copy: Path, device: str, kind: str, damage: str) -> None:
     path = copy.with_suffix(f".{kind}")
@@ -198,12 +230,15 @@ def test_damaged_files_are_refused(copy: Path, device: str, kind: str, damage: s
 def with_true_hash(card_path: Path, kind: str) -> None:
     """Let the card vouch for a file that it should not have."""
     card = read_card(card_path)
-    entry = file_entry(card_path.with_suffix(f".{kind}"))
+    needs = card.files[kind].needs
+    entry = file_entry(card_path.with_suffix(f".{kind}"), needs=needs)
     write_card(card_path, dataclasses.replace(card, files={**card.files, kind: entry}))
 
 
 @pytest.mark.parametrize("data", [b"", b"no model", b"\x08\x01" + bytes(1000)])
-@pytest.mark.parametrize(("device", "kind"), [("cpu", "onnx"), ("torch-cpu", "safetensors")])
+@pytest.mark.parametrize(
+    ("device", "kind"), [("cpu", "onnx"), ("cpu", "safetensors"), ("torch-cpu", "safetensors")]
+)
 def test_files_that_are_no_weights_are_refused(
     copy: Path, device: str, kind: str, data: bytes
 ) -> None:
@@ -219,6 +254,21 @@ def test_weights_of_another_network_are_refused(copy: Path) -> None:
     with_true_hash(copy, "safetensors")
     with pytest.raises(UserError, match="does not hold the weights of 'generator'"):
         Upscaler(copy, device="torch-cpu")
+
+
+def test_renamed_weights_are_not_found(copy: Path) -> None:
+    """Renamed in the card too: the graph has its own pointer."""
+    renamed = copy.with_name("other.safetensors")
+    copy.with_suffix(".safetensors").rename(renamed)
+    with pytest.raises(UserError, match=r"small\.safetensors is missing"):
+        Upscaler(copy, device="cpu")
+    card = read_card(copy)
+    write_card(
+        copy,
+        dataclasses.replace(card, files={**card.files, "safetensors": file_entry(renamed)}),
+    )
+    with pytest.raises(UserError, match=r"small\.onnx cannot be read .* under their own names"):
+        Upscaler(copy, device="cpu")
 
 
 def graph(path: Path, *nodes: onnx.NodeProto, weights: np.ndarray) -> None:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 
 def models(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = False) -> None:
-    """List the shipped models: scale, kind, size, measured quality and hash.
+    """List the shipped models: scale, kind, size, measured quality and hash of the weights.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def models(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = 
                 f"{quality[key]:.{digits}f}" if key in quality else ""
                 for key, digits in (("psnr", 2), ("ssim", 4), ("hfeni", 4))
             ),
-            card.files["onnx"].sha256[:12],
+            card.files["safetensors"].sha256[:12],
         )
     console = Console(width=max(100, Console().width))  # a wrapped line beats a cut figure
     console.print(table, soft_wrap=True)

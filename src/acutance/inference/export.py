@@ -1,7 +1,8 @@
 """From a trained network to the three files that upscaling takes: safetensors, ONNX and card.
 
-The weights are rounded to fp16 first, so both files hold the same numbers; arithmetic stays fp32.
-The ONNX stores fp16 weights behind casts that every runtime folds away when it loads.
+The weights are rounded to fp16 and stored once, in the safetensors file; arithmetic stays fp32. The
+ONNX holds the graph: it points into the safetensors file by ONNX's external data, with casts behind
+the weights that every runtime folds away when it loads.
 """
 
 import dataclasses
@@ -20,6 +21,7 @@ from acutance.inference.backends.openvino import OpenVINOBackend
 from acutance.models.card import Card, file_entry, write_card
 from acutance.models.checkpoint import save_network
 from acutance.models.cost import channels_in
+from acutance.models.weights import places, read_weights
 
 TOLERANCE = 2e-4
 """Largest difference between ONNX and PyTorch that passes: a twentieth of an 8-bit step."""
@@ -66,10 +68,12 @@ def export(network: nn.Module, card: Card, folder: Path, *, overwrite: bool = Fa
             partial = Path(name)
             weights, graph = partial / targets[0].name, partial / targets[1].name
             save_network(weights, network)
-            write_onnx(graph, network, multiple=card.multiple)
-            card = dataclasses.replace(
-                card, files={"safetensors": file_entry(weights), "onnx": file_entry(graph)}
-            )
+            write_onnx(graph, network, multiple=card.multiple, weights=weights)
+            files = {
+                "safetensors": file_entry(weights),
+                "onnx": file_entry(graph, needs=("safetensors",)),
+            }
+            card = dataclasses.replace(card, files=files)
             write_card(partial / targets[2].name, card)
             check_export(network, card, partial)
             for path in targets:
@@ -83,8 +87,15 @@ def export(network: nn.Module, card: Card, folder: Path, *, overwrite: bool = Fa
     return targets[2]
 
 
-def write_onnx(path: Path, network: nn.Module, *, multiple: int) -> None:
-    """Trace ``forward_aligned`` with free height and width, and store its weights as fp16."""
+def write_onnx(path: Path, network: nn.Module, *, multiple: int, weights: Path) -> None:
+    """Trace ``forward_aligned`` with free height and width; ``path`` is beside ``weights``.
+
+    Args:
+        path: the graph.
+        network: its parameters are what ``weights`` holds.
+        multiple: height and width are multiples of this.
+        weights: whole safetensors file with the network's parameters in fp16.
+    """
     try:
         import onnx
     except ImportError as error:
@@ -106,35 +117,41 @@ def write_onnx(path: Path, network: nn.Module, *, multiple: int) -> None:
     )
     assert program is not None
     model = program.model_proto
-    _store_as_fp16(model)
+    _point_to(weights, model)
     _forget_its_making(model)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    path.write_bytes(model.SerializeToString())
+    onnx.checker.check_model(path)  # by its path: only then it follows what is outside
 
 
-def _store_as_fp16(model: Any) -> None:
-    """Replace the convolutions' fp32 weights by fp16 ones with a cast behind each.
+def _point_to(weights: Path, model: Any) -> None:
+    """Replace the initialisers that ``weights`` holds by pointers into it, named as there.
 
-    Only weights that fp16 holds exactly are replaced: the fixed bicubic filters stay fp32.
+    What it does not hold stays inside: the fixed bicubic filters, and what the tracer computed.
     """
     import onnx
-    from onnx import helper, numpy_helper
+    from onnx import TensorProto, helper, numpy_helper
 
+    arrays, where = read_weights(weights), places(weights)
     casts = []
     for tensor in model.graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT:
+        name = tensor.name.removeprefix("network.")  # the attribute of ``_Aligned``
+        if name not in arrays or not np.array_equal(numpy_helper.to_array(tensor), arrays[name]):
             continue
-        values = numpy_helper.to_array(tensor)
-        half = values.astype(np.float16)
-        if values.size < 64 or not np.array_equal(half.astype(np.float32), values):
-            continue
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}.fp16"))
-        casts.append(
-            helper.make_node(
-                "Cast", [f"{name}.fp16"], [name], name=f"{name}.cast", to=onnx.TensorProto.FLOAT
-            )
+        casts.append(helper.make_node("Cast", [name], [tensor.name], to=TensorProto.FLOAT))
+        outside = TensorProto(
+            name=name,
+            data_type=helper.np_dtype_to_tensor_dtype(arrays[name].dtype),
+            dims=arrays[name].shape,
+            data_location=TensorProto.EXTERNAL,
         )
+        place = {
+            "location": weights.name,
+            "offset": where[name].offset,
+            "length": where[name].length,
+        }
+        for key, value in place.items():
+            outside.external_data.append(onnx.StringStringEntryProto(key=key, value=str(value)))
+        tensor.CopyFrom(outside)
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)

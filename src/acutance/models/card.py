@@ -20,6 +20,11 @@ class ModelFile:
     name: str
     sha256: str
     bytes: int
+    needs: tuple[str, ...] = ()
+    """Kinds of the card's other files that this one reads."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needs", tuple(self.needs))  # JSON gives a list
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,17 +86,28 @@ def write_card(path: Path, card: Card) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def file_entry(path: Path) -> ModelFile:
+def file_entry(path: Path, *, needs: tuple[str, ...] = ()) -> ModelFile:
     """A file's name, hash and size, for the card."""
     data = path.read_bytes()
-    return ModelFile(name=path.name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+    digest = hashlib.sha256(data).hexdigest()
+    return ModelFile(name=path.name, sha256=digest, bytes=len(data), needs=needs)
 
 
 def check_file(card: Card, folder: Path, kind: str) -> Path:
-    """The path of one of a card's files, its hash checked.
+    """The path of one of a card's files; its hash is checked, and those of the files it reads.
 
-    Raises UserError when the card names none, or the file is missing, damaged or changed.
+    Raises UserError when the card names none, or a file is missing, damaged or changed.
     """
+    path, *_ = [_checked(card, folder, k) for k in (kind, *_needs(card, kind))]
+    return path
+
+
+def _needs(card: Card, kind: str) -> tuple[str, ...]:
+    entry = card.files.get(kind)
+    return entry.needs if entry else ()
+
+
+def _checked(card: Card, folder: Path, kind: str) -> Path:
     entry = card.files.get(kind)
     if entry is None:
         raise UserError(f"model '{card.name}' has no {kind} file; export it again")

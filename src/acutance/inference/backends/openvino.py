@@ -53,7 +53,9 @@ class OpenVINOBackend:
             frontend.OpConversionFailure,
             frontend.OpValidationFailure,
         ) as error:
-            raise UserError(f"{path} cannot be read as a model; get it anew") from error
+            raise UserError(
+                f"{path} cannot be read as a model; get it anew, its files under their own names"
+            ) from error
         self._core, self._settings, self._path = core, settings, path
         self._parts = _parts(model) if self._precision == "bf16" else [(model, "f32")]
         self._compiled: dict[tuple[int, ...], list[Any]] = {}
