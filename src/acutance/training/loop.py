@@ -183,6 +183,7 @@ class _Loop:
         self.stage: Stage = kind(
             config, state, device=device, dtype=dtype, forward=forward, together=together
         )
+        self.chooses = self.stage.chooses and bool(self.held_out)
 
     def progress(self) -> float:
         """Share of the budget spent, in [0, 1]."""
@@ -198,6 +199,8 @@ class _Loop:
         With several processes, all of them go by the slowest one's clock.
         """
         config, counters = self.config, self.state.counters
+        if self.chooses and not counters.points:
+            self._on_first(self._validate)  # what the start reaches: the floors refer to it
         self._on_first(lambda: self._write_summary(finished=False))
         results: list[StepResult] = []
         logged = saved = validated = counters.seconds
@@ -317,7 +320,7 @@ class _Loop:
             + "".join(f"  {name} {value:.4g}" for name, value in found.figures.items())
         )
         self._alarm(found.alarms)
-        if self.stage.chooses and found.chosen:
+        if self.chooses and found.chosen:
             run_folder.save_ema(self.run, self.state.ema.average)
             self.state.save(self.run / run_folder.LAST)  # what it says was chosen is what ships
             self.report(f"        step {counters.step} is the best so far: it ships")
@@ -330,7 +333,7 @@ class _Loop:
 
     def _save(self, *, finished: bool = False) -> None:
         self.state.save(self.run / run_folder.LAST)
-        if not self.stage.chooses or not (self.run / run_folder.EMA).exists():
+        if not self.chooses or not (self.run / run_folder.EMA).exists():
             run_folder.save_ema(self.run, self.state.ema.average)
         self._write_summary(finished=finished)
 

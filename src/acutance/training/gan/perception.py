@@ -1,5 +1,6 @@
 """Networks that see: the features of the perceptual loss, and LPIPS of held-out photos."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from torch import Tensor
 
 from acutance.data.datasets import Pair
 from acutance.errors import UserError
+from acutance.image.colour import bt601_studio_luma
 from acutance.losses.perceptual import PerceptualLoss
 from acutance.metrics.backbone import MissingError, read_backbone
 from acutance.metrics.dists import MEAN, STAGES, STD
 from acutance.metrics.lpips import alexnet_features, load_lpips, lpips
 from acutance.metrics.lr_psnr import lr_psnr
+from acutance.metrics.niqe import niqe
+from acutance.training.gan import guards
 
 VGG_STAGES = STAGES[:3]
 """Up to relu3_3: half of the work of all five stages, and details live here."""
@@ -65,29 +69,29 @@ def perceptual_loss(name: str, folder: Path | None, device: torch.device) -> Per
 
 
 class HeldOutPerception:
-    """LR-PSNR, and LPIPS where its weights are there, of the validated pictures."""
+    """LR-PSNR, drift of colours, and LPIPS or, without its weights, NIQE of validated pictures."""
 
     def __init__(self, folder: Path | None, scale: int) -> None:
         self.scale = scale
-        try:
+        self.lpips: tuple[dict[str, Tensor], list[Tensor]] | None = None
+        with contextlib.suppress(MissingError):
             self.lpips = load_lpips(folder)
-        except MissingError:
-            self.lpips = None
 
     def measure(
         self, pictures: Sequence[NDArray[np.uint8]], pairs: Sequence[Pair]
     ) -> dict[str, float]:
-        """Means over the pictures, by the keys ``lr_psnr`` and ``lpips``."""
+        """Means over the pictures: ``lr_psnr``, ``drift``, and ``lpips`` or else ``niqe``."""
+        each = [self._one(sr, pair) for sr, pair in zip(pictures, pairs, strict=True)]
+        return {key: round(float(np.nanmean([one[key] for one in each])), 4) for key in each[0]}
+
+    def _one(self, sr: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
         found = {
-            "lr_psnr": [
-                lr_psnr(sr / 255, pair.lr / 255) for sr, pair in zip(pictures, pairs, strict=True)
-            ]
+            "lr_psnr": lr_psnr(sr / 255, pair.lr / 255),
+            "drift": guards.colour_drift(sr, pair.lr),
         }
         if self.lpips is not None:
-            found["lpips"] = [
-                self._lpips(sr, pair.hr) for sr, pair in zip(pictures, pairs, strict=True)
-            ]
-        return {key: round(float(np.mean(values)), 4) for key, values in found.items()}
+            return {**found, "lpips": self._lpips(sr, pair.hr)}
+        return {**found, "niqe": niqe(255 * bt601_studio_luma(sr / 255).astype(np.float64))}
 
     @torch.inference_mode()
     def _lpips(self, sr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> float:

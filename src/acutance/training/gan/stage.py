@@ -16,7 +16,9 @@ from acutance.losses.supervision import Supervision
 from acutance.models.discriminator import Discriminator, DiscriminatorConfig
 from acutance.training.config import TrainConfig
 from acutance.training.distributed import Processes
+from acutance.training.gan import guards
 from acutance.training.gan.config import GanConfig
+from acutance.training.gan.frontier import Floors, best, frontier
 from acutance.training.gan.perception import HeldOutPerception, perceptual_loss
 from acutance.training.gan.step import Terms, gan_step
 from acutance.training.schedule import phase_at
@@ -72,6 +74,7 @@ class GanStage:
             if self.gan.perceptual_weight
             else None
         )
+        self.alarms = guards.Alarms()
         self.perception = HeldOutPerception(folder, config.scale)
 
     def step(self, batch: Batch, *, progress: float, factor: float) -> StepResult:
@@ -133,16 +136,35 @@ class GanStage:
 
     def watch(self, terms: dict[str, float]) -> list[str]:
         """Alarms that the averaged terms of some steps give."""
-        return []
+        return self.alarms.new(guards.of_steps(terms), ("skipped", "saturated"))
 
     def examine(self, validation: Validation, held_out: Sequence[Pair]) -> Findings:
-        """Measure perception, and keep the best point that holds the floors."""
+        """Measure perception, and find out whether this point is the best; the first is the start.
+
+        What was best before stays so, as long as the floors do.
+        """
+        points = self.state.counters.points
         figures = self.perception.measure(validation.pictures, held_out)
-        return Findings(figures)
+        point = {"step": self.state.counters.step, "psnr": round(validation.psnr, 4), **figures}
+        points.append(point)
+        floors = self._floors()
+        alarms = guards.of_validation(point, floors) if len(points) > 1 else {}
+        return Findings(
+            figures,
+            self.alarms.new(alarms, ("drift", "lr_psnr", "psnr")),
+            chosen=best(points, floors) is point,
+        )
+
+    def _floors(self) -> Floors:
+        start = self.state.counters.points[0]["psnr"]
+        return Floors(psnr=start - self.gan.most_lost, lr_psnr=self.gan.least_lr_psnr)
 
     def summary(self) -> dict[str, Any]:
-        """Every validated point."""
-        return {}
+        """What ships, and the frontier that it was chosen from."""
+        points = self.state.counters.points
+        if not points:
+            return {}
+        return {"shipped": best(points, self._floors()), "frontier": frontier(points)}
 
 
 def _gan(config: TrainConfig) -> GanConfig:

@@ -60,8 +60,14 @@ def gan_step(
         d_loss = d_loss + penalty(hr_NCHW)
     _, d_fine = _update(discriminator, state.opponent.optimiser, d_loss, rates[1], clip_norm)
 
-    state.counters.skipped += not (fine and d_fine)
-    seen = {"d_loss": d_loss, "d_real": real.sigmoid().mean(), "d_fake": fake.sigmoid().mean()}
+    skipped = not (fine and d_fine)
+    state.counters.skipped += skipped
+    seen = {
+        "d_loss": d_loss,
+        "d_real": real.sigmoid().mean(),
+        "d_fake": fake.sigmoid().mean(),
+        "skipped": loss.new_tensor(float(skipped)),
+    }
     return StepResult(loss.detach(), norm, {k: v.detach() for k, v in {**terms, **seen}.items()})
 
 

@@ -1,0 +1,57 @@
+"""Which weights ship: the choice on the perception-distortion frontier of held-out photos.
+
+No generator can be best in both (Blau and Michaeli, "The perception-distortion tradeoff", CVPR
+2018), so the choice needs a rule, made before the run: of all validations that hold the floors of
+PSNR and LR-PSNR, the one that looks most like the photos. Such a point lies on the frontier: no
+other that holds the floors is better in both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Point = dict[str, float]
+"""``step``, ``psnr``, ``lr_psnr``, and ``lpips`` or, where its weights are not there, ``niqe``."""
+
+
+@dataclass(frozen=True)
+class Floors:
+    """What a checkpoint must hold to ship, in dB on held-out photos."""
+
+    psnr: float
+    lr_psnr: float
+
+    def missing(self, point: Point) -> float:
+        """By how much a point falls short of both, in dB; 0 when it holds them.
+
+        >>> Floors(psnr=25.0, lr_psnr=45.0).missing({"psnr": 24.5, "lr_psnr": 46.0})
+        0.5
+        """
+        return max(0.0, self.psnr - point["psnr"]) + max(0.0, self.lr_psnr - point["lr_psnr"])
+
+
+def perception(point: Point) -> float:
+    """LPIPS where it was measured, else NIQE; lower is better."""
+    return point["lpips"] if "lpips" in point else point["niqe"]
+
+
+def best(points: Sequence[Point], floors: Floors) -> Point:
+    """The point that ships: holds the floors, then looks best, then has the higher PSNR.
+
+    Where none holds them, the one that falls short by least.
+
+    >>> floors = Floors(psnr=25.0, lr_psnr=45.0)
+    >>> crisp = {"step": 2, "psnr": 24.0, "lr_psnr": 46.0, "lpips": 0.15}
+    >>> fair = {"step": 1, "psnr": 26.0, "lr_psnr": 46.0, "lpips": 0.2}
+    >>> best([fair, crisp], floors)["step"]
+    1
+    """
+    return min(points, key=lambda p: (floors.missing(p), perception(p), -p["psnr"]))
+
+
+def frontier(points: Sequence[Point]) -> list[Point]:
+    """The points that no other beats in PSNR and perception both, by falling PSNR."""
+    found: list[Point] = []
+    for point in sorted(points, key=lambda p: (-p["psnr"], perception(p))):
+        if not found or perception(point) < perception(found[-1]):
+            found.append(point)
+    return found
