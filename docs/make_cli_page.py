@@ -9,7 +9,16 @@ import os
 
 from rich.console import Console
 
-COMMANDS = ("upscale", "models", "evaluate", "train", "export", "degrade", "import-weights")
+COMMANDS = (
+    "upscale",
+    "models",
+    "evaluate",
+    "train",
+    "export",
+    "blend",
+    "degrade",
+    "import-weights",
+)
 
 
 def page() -> str:

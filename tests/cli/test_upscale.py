@@ -12,6 +12,7 @@ import pytest
 import pyvips
 
 from acutance.models.card import file_entry
+from acutance.models.weights import read_weights, write_weights
 
 from .conftest import Run, one_line, write_photo
 
@@ -46,6 +47,56 @@ def test_best_is_another_picture_and_says_so(acutance: Run, photo: Path, model: 
     assert "self-ensemble" in json.loads(result.out)["done"][0]["engine"]
     a, b = (pyvips.Image.new_from_file(str(p)) for p in (plain, best))
     assert 0 < (a - b).abs().max() < 60  # other by rounding and turning, not another picture
+
+
+@pytest.fixture
+def pair(model: Path, tmp_path: Path) -> Path:
+    """The model, and beside it one that adds detail: the same weights, a little larger."""
+    folder = tmp_path / "pair"
+    folder.mkdir()
+    for path in model.parent.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    weights = read_weights(folder / "tiny-x2.safetensors")
+    other = folder / "tiny-gan-x2.safetensors"
+    write_weights(other, {name: (array * 1.2).astype("float16") for name, array in weights.items()})
+    card = json.loads(model.read_text())
+    card |= {"name": "tiny-gan-x2", "kind": "gan", "detail_of": "tiny-x2"}
+    card["files"] = {"safetensors": dataclasses.asdict(file_entry(other))}
+    other.with_suffix(".json").write_text(json.dumps(card))
+    return folder / model.name
+
+
+def test_detail_is_a_mixture_of_two_models(acutance: Run, photo: Path, pair: Path) -> None:
+    plain, mixed = photo.with_name("plain.png"), photo.with_name("mixed.png")
+    acutance("upscale", photo, "--model", pair, "-o", plain)
+    result = acutance("upscale", photo, "--model", pair, "--detail", 0.5, "-o", mixed)
+    assert ", tiny-x2 + 0.5 tiny-gan-x2, " in result.out
+    a, b = (pyvips.Image.new_from_file(str(p)) for p in (plain, mixed))
+    assert (a - b).abs().max() > 0
+
+
+def test_no_detail_to_add_is_one_line(acutance: Run, photo: Path, model: Path) -> None:
+    result = acutance("upscale", photo, "--model", model, "--detail", 0.5)
+    assert result.status == 1
+    assert "no GAN model adds detail to 'tiny-x2': leave out --detail" in one_line(result)
+    result = acutance("upscale", photo, "--model", model, "--detail", 2)
+    assert "detail must be 0 to 1, not 2" in one_line(result)
+
+
+def test_a_blend_upscales_as_detail_does(
+    acutance: Run, photo: Path, pair: Path, tmp_path: Path
+) -> None:
+    arguments = ("blend", pair, pair.with_name("tiny-gan-x2.json"), "--detail", 0.5)
+    assert acutance(*arguments, "--out", tmp_path / "out").status == 0
+    blended = tmp_path / "out" / "tiny-x2-detail-0.5.json"
+    pictures = []
+    for i, options in enumerate((["--model", pair, "--detail", 0.5], ["--model", blended])):
+        target = photo.with_name(f"{i}.png")
+        assert acutance("upscale", photo, *options, "-o", target).status == 0
+        pictures.append(pyvips.Image.new_from_file(str(target)))
+    assert (pictures[0] - pictures[1]).abs().max() == 0
+    again = acutance(*arguments, "--out", tmp_path / "out")
+    assert "exists: give --overwrite" in one_line(again)
 
 
 def test_quiet_says_nothing(acutance: Run, photo: Path, model: Path) -> None:

@@ -29,6 +29,7 @@ def upscale(
     scale: int | None = None,
     model: str | None = None,
     best: Annotated[bool, Parameter(negative=())] = False,
+    detail: float = 0,
     device: str = "auto",
     threads: int | None = None,
     output_format: Annotated[str | None, Parameter(name="--format")] = None,
@@ -55,6 +56,9 @@ def upscale(
     best
         Average over the eight flips and transposes of the picture: a little better, eight times
         slower.
+    detail
+        0 (faithful) to 1 (crisp): mix in this share of a GAN model, which draws detail that looks
+        right and need not be true.
     device
         auto, cpu (OpenVINO), cuda, mps or torch-cpu (PyTorch).
     threads
@@ -107,6 +111,7 @@ def upscale(
             memory=memory or DEFAULT_MEMORY,
             tile=tile,
             best=best,
+            detail=detail,
         )
         if scale is not None and scale != upscaler.scale:
             raise UserError(

@@ -32,10 +32,12 @@ from acutance.inference.backends.ensemble import SelfEnsemble
 from acutance.inference.backends.openvino import OpenVINOBackend
 from acutance.inference.backends.protocol import Backend
 from acutance.inference.backends.torch import TorchBackend
+from acutance.inference.blend import blend, check_detail, detailed_model
 from acutance.inference.models import find_card
 from acutance.inference.tiling import Tile, split
 from acutance.models.card import Card, check_file, read_card
 from acutance.models.padding import padding_to_multiple
+from acutance.models.weights import Weights
 
 DEFAULT_MEMORY = 1024
 """MiB that the tiles' arrays and feature maps may take."""
@@ -90,9 +92,11 @@ class Upscaler:
             only, PyTorch computes in fp32.
         best: average the results on the eight flips and transposes of the picture: a little better,
             eight times slower.
+        detail: 0 (faithful) to 1: mix in this share of the GAN model that belongs to ``model``,
+            which draws crisp detail that may not be true.
 
     Raises:
-        UserError: unknown model or device, damaged files.
+        UserError: unknown model or device, damaged files, no GAN model to take detail from.
 
     Example:
         >>> import numpy as np
@@ -111,6 +115,7 @@ class Upscaler:
         tile: int | None = None,
         precision: str = "auto",
         best: bool = False,
+        detail: float = 0.0,
     ) -> None:
         card_path = find_card(str(model))
         self.card: Card = read_card(card_path)
@@ -120,7 +125,11 @@ class Upscaler:
             raise UserError(f"threads must be at least 1, not {threads}")
         if memory < 1:
             raise UserError(f"memory must be at least 1 MiB, not {memory}")
-        backend = _make_backend(self.card, card_path, device, threads, precision)
+        check_detail(detail)
+        mixed = blend(card_path, detailed_model(card_path), detail) if detail else None
+        self.name = mixed.name if mixed else self.card.name
+        weights = mixed.weights if mixed else None
+        backend = _make_backend(self.card, card_path, device, threads, precision, weights)
         self._backend: Backend = SelfEnsemble(backend) if best else backend
         self._tile = self._tile_size(memory, tile)
 
@@ -209,7 +218,7 @@ class Upscaler:
             target=target,
             size=(picture.image.width, picture.image.height),
             upscaled=(width, height),
-            model=self.card.name,
+            model=self.name,
             engine=self.engine,
             notes=notes,
         )
@@ -287,7 +296,7 @@ class Upscaler:
         high, wide = colour.shape[0] * s, colour.shape[1] * s
         if sr_NCHW.shape != (1, 3, high, wide):
             raise UserError(
-                f"model '{self.card.name}' does not upscale by {s} as its card says; get it anew"
+                f"model '{self.name}' does not upscale by {s} as its card says; get it anew"
             )
         sr: NDArray[np.float32] = sr_NCHW[0].transpose(1, 2, 0)
         keep = (
@@ -303,7 +312,7 @@ class Upscaler:
         sr = sr[keep]
         if not np.isfinite(sr).all():
             raise UserError(
-                f"model '{self.card.name}' gave invalid numbers; try --device cpu, or another model"
+                f"model '{self.name}' gave invalid numbers; try --device cpu, or another model"
             )
         if bands in (1, 2):
             sr = sr.mean(axis=2, keepdims=True)
@@ -403,15 +412,23 @@ def _must_be_sound(card: Card, path: Path) -> None:
 
 
 def _make_backend(
-    card: Card, card_path: Path, device: str, threads: int | None, precision: str
+    card: Card,
+    card_path: Path,
+    device: str,
+    threads: int | None,
+    precision: str,
+    weights: Weights | None,
 ) -> Backend:
     """The engine for a device; files are checked against the card before they are used."""
     if device == "auto":
         device = "cuda" if _has_cuda() else "cpu"
     if device == "cpu":
         check_file(card, card_path.parent, "onnx")
-        return OpenVINOBackend(card, card_path.parent, threads=threads, precision=precision)
-    return TorchBackend(card_path, device=device.removeprefix("torch-"), threads=threads)
+        return OpenVINOBackend(
+            card, card_path.parent, threads=threads, precision=precision, weights=weights
+        )
+    device = device.removeprefix("torch-")
+    return TorchBackend(card_path, device=device, threads=threads, weights=weights)
 
 
 def _has_cuda() -> bool:

@@ -34,7 +34,7 @@ class Card:
     name: str
     """Unique among the shipped models, for example ``base-x4``."""
     kind: str
-    """What it was trained to undo: ``bicubic`` reduction, or what photos go through."""
+    """What it was trained to undo: ``bicubic`` reduction, or what photos go through; and how."""
     scale: int
     """Upscaling factor."""
     network: str
@@ -51,6 +51,8 @@ class Card:
     """Multiply-adds of the convolutions for one input pixel."""
     feature_values: int = 0
     """Values of the feature maps alive at once for one input pixel: sizes the tiles."""
+    detail_of: str = ""
+    """Of a GAN model: name of the faithful model that it was trained from, for ``--detail``."""
     precision: str = "auto"
     """Arithmetic where none is asked for: ``fp32`` for a network that bf16 would change."""
     files: dict[str, ModelFile] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from acutance.errors import UserError
 from acutance.models.card import Card
+from acutance.models.weights import Weights
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
@@ -21,10 +22,17 @@ class OpenVINOBackend:
         threads: CPU threads; all by default.
         precision: ``auto`` takes what the card asks for; where it leaves that open, bf16 where the
             processor multiplies it, else fp32.
+        weights: take these instead of the file's.
     """
 
     def __init__(
-        self, card: Card, folder: Path, *, threads: int | None = None, precision: str = "auto"
+        self,
+        card: Card,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        precision: str = "auto",
+        weights: Weights | None = None,
     ) -> None:
         import openvino as ov
         from openvino import frontend
@@ -56,6 +64,8 @@ class OpenVINOBackend:
             raise UserError(
                 f"{path} cannot be read as a model; get it anew, its files under their own names"
             ) from error
+        if weights is not None:
+            _replace(model, weights, path)
         self._core, self._settings, self._path = core, settings, path
         self._parts = _parts(model) if self._precision == "bf16" else [(model, "f32")]
         self._compiled: dict[tuple[int, ...], list[Any]] = {}
@@ -83,6 +93,27 @@ class OpenVINOBackend:
         model.reshape(list(shape))
         settings = {**self._settings, "INFERENCE_PRECISION_HINT": precision}
         return self._core.compile_model(model, "CPU", settings)
+
+
+def _replace(model: Any, weights: Weights, path: Path) -> None:
+    """Give a graph other weights; its constants have the names of the safetensors file.
+
+    Raises UserError for a graph that does not name all of them: from before it pointed to that
+    file, or one that the exporter computed a part of.
+    """
+    from openvino import opset13
+
+    constants = {
+        op.get_friendly_name(): op for op in model.get_ops() if op.get_type_name() == "Constant"
+    }
+    # The exporter leaves out what is zero: biases of a network that was hardly trained.
+    wanted = {name: w for name, w in weights.items() if name in constants or w.any()}
+    if not wanted.keys() <= constants.keys():
+        raise UserError(
+            f"{path} does not tell its weights apart, so they cannot be blended: export it again"
+        )
+    for name, array in wanted.items():
+        constants[name].output(0).replace(opset13.constant(array).output(0))
 
 
 def _parts(model: Any) -> list[tuple[Any, str]]:

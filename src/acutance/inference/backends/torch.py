@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acutance.errors import UserError
+from acutance.models.weights import Weights
 
 KINDS = ("cpu", "cuda", "mps", "xpu")
 """Kinds of devices that PyTorch computes on."""
@@ -18,9 +19,17 @@ class TorchBackend:
         card_path: the model's card.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
         threads: CPU threads; all by default.
+        weights: take these instead of the file's.
     """
 
-    def __init__(self, card_path: Path, *, device: str = "cpu", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        card_path: Path,
+        *,
+        device: str = "cpu",
+        threads: int | None = None,
+        weights: Weights | None = None,
+    ) -> None:
         if device.partition(":")[0] not in KINDS:
             raise UserError(f"device '{device}' cannot be used here; try --device cpu")
         try:
@@ -37,6 +46,8 @@ class TorchBackend:
         try:
             self._device = torch.device(device)
             self._network, _ = load_network(card_path, self._device)
+            if weights is not None:
+                self._network.load_state_dict({k: torch.tensor(w) for k, w in weights.items()})
         except (RuntimeError, AssertionError) as error:
             raise UserError(f"device '{device}' cannot be used here; try --device cpu") from error
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
