@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 import acutance
+from acutance.cli.blend import blend
 from acutance.cli.degrade import degrade
 from acutance.cli.evaluate import evaluate
 from acutance.cli.export import export
@@ -22,7 +23,7 @@ app = App(
     help="Single-image super-resolution: upscale photos, measure, train.",
     version=acutance.__version__,
 )
-for command in (upscale, models, evaluate, train, export, degrade, import_weights):
+for command in (upscale, models, evaluate, train, export, blend, degrade, import_weights):
     app.command(command)
 
 
