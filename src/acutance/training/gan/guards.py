@@ -21,11 +21,11 @@ Alarm = dict[str, str]
 
 
 def of_steps(terms: Mapping[str, float]) -> Alarm:
-    """Of the averages of some steps: ``skipped``, ``d_real`` and ``d_fake`` in [0, 1]."""
+    """Of the averages of some steps: ``left_out``, ``d_real`` and ``d_fake`` in [0, 1]."""
     found: Alarm = {}
-    if terms["skipped"] > 0:
-        found["skipped"] = (
-            f"{terms['skipped']:.1%} of the last steps were left out: their gradients are not "
+    if terms['left_out'] > 0:
+        found["left_out"] = (
+            f"{terms['left_out']:.1%} of the last steps were left out: their gradients are not "
             "finite; lower learning_rate or gan.discriminator_rate"
         )
     if terms["d_real"] - terms["d_fake"] > SATURATED:

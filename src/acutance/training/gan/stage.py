@@ -136,7 +136,7 @@ class GanStage:
 
     def watch(self, terms: dict[str, float]) -> list[str]:
         """Alarms that the averaged terms of some steps give."""
-        return self.alarms.new(guards.of_steps(terms), ("skipped", "saturated"))
+        return self.alarms.new(guards.of_steps(terms), ("left_out", "saturated"))
 
     def examine(self, validation: Validation, held_out: Sequence[Pair]) -> Findings:
         """Measure perception, and find out whether this point is the best; the first is the start.

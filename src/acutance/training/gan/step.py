@@ -66,7 +66,7 @@ def gan_step(
         "d_loss": d_loss,
         "d_real": real.sigmoid().mean(),
         "d_fake": fake.sigmoid().mean(),
-        "skipped": loss.new_tensor(float(skipped)),
+        "left_out": loss.new_tensor(float(skipped)),
     }
     return StepResult(loss.detach(), norm, {k: v.detach() for k, v in {**terms, **seen}.items()})
 
