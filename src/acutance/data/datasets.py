@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ class Pair:
     name: str
     hr: NDArray[np.uint8]
     lr: NDArray[np.uint8]
+    strength: float | None = None
+    """How much noise and compression the LR has, 0 to 1; None where nobody is to be told."""
 
 
 @dataclass
@@ -48,6 +51,52 @@ class Photos:
     unreadable: tuple[str, ...] = ()
     digest: str = ""
     """Hash of all files read, whatever their order and folders."""
+    paired: bool = False
+    """The LR pictures are a person's own, not made from the HR here."""
+    unmatched: tuple[str, ...] = ()
+    """Pictures without a partner, of pairs."""
+    misfits: tuple[str, ...] = ()
+    """Pairs whose sizes do not fit the scale, with the sizes."""
+    misaligned: tuple[str, ...] = ()
+    """Pairs that lie apart, with the shift of the LR in LR pixels."""
+
+    def facts(self) -> dict[str, Any]:
+        """What a model's card says of the data."""
+        counts = {
+            "photos": len(self.train),
+            "held_out": len(self.held_out),
+            "too_small": self.too_small,
+            "unreadable": len(self.unreadable),
+            "data_sha256": self.digest,
+        }
+        if not self.paired:
+            return counts
+        left_out = {
+            name: len(getattr(self, name)) for name in ("unmatched", "misfits", "misaligned")
+        }
+        return {**counts, "paired": True, **left_out}
+
+    def summary(self) -> str:
+        """One line of what was read and left out, for the person who waits."""
+        if not self.paired:
+            return (
+                f"{len(self.train)} photos to train on (copies included), {len(self.held_out)} "
+                f"held out, {self.too_small} too small, {len(self.unreadable)} unreadable"
+            )
+        reasons = {
+            "without a partner": self.unmatched,
+            "of sizes that do not fit": self.misfits,
+            "misaligned": self.misaligned,
+            "unreadable": self.unreadable,
+        }
+        left_out = [
+            f"{len(names)} {reason}" + (f", first {names[0]}" if names else "")
+            for reason, names in reasons.items()
+        ]
+        return (
+            f"{len(self.train)} pairs to train on, {len(self.held_out)} held out; left out: "
+            + "; ".join([f"{self.too_small} too small", *left_out])
+        )
 
 
 def read_photos(source: Path) -> Iterator[tuple[str, bytes]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from acutance.data.datasets import Pair
@@ -27,6 +28,57 @@ NUMBERS = 6
 def uniform(count: int, numbers: int, generator: torch.Generator) -> Tensor:
     """``(count, numbers)`` float64 in [0, 1), on the CPU."""
     return torch.rand((count, numbers), generator=generator, dtype=torch.float64)
+
+
+class Pictures:
+    """8-bit pictures of any sizes end to end in one flat tensor on a device.
+
+    Args:
+        pictures: ``(H, W, 3)`` each.
+        device: where they live.
+    """
+
+    def __init__(self, pictures: Sequence[NDArray[np.uint8]], device: torch.device) -> None:
+        flat = torch.from_numpy(np.concatenate([picture.reshape(-1, 3) for picture in pictures]))
+        self._pixels = flat.to(device)
+        self.heights = torch.tensor([picture.shape[0] for picture in pictures], device=device)
+        self.widths = torch.tensor([picture.shape[1] for picture in pictures], device=device)
+        areas = self.heights * self.widths
+        self._offsets = torch.cumsum(areas, 0) - areas
+
+    def patches(
+        self,
+        number: Tensor,
+        top: Tensor,
+        left: Tensor,
+        flips: Tensor,
+        size: int,
+        *,
+        margin: int = 0,
+    ) -> Tensor:
+        """Squares of pictures, turned, with a margin that is mirrored at a picture's edges.
+
+        Args:
+            number: ``(n,)``, which pictures.
+            top: ``(n,)``, first row of each square, without the margin.
+            left: ``(n,)``, first column.
+            flips: ``(n, 3)``: upside down, mirrored, transposed.
+            size: pixels on a side, without the margin.
+            margin: pixels around.
+
+        Returns:
+            ``(n, 3, size + 2*margin, size + 2*margin)`` float32 in [0, 1].
+        """
+        steps = torch.arange(-margin, size + margin, device=number.device)
+        forward, backward = steps[None, :], steps.flip(0)[None, :]
+        height, width = self.heights[number, None], self.widths[number, None]
+        y = _mirror(top[:, None] + torch.where(flips[:, :1], backward, forward), height)
+        x = _mirror(left[:, None] + torch.where(flips[:, 1:2], backward, forward), width)
+        row = self._offsets[number, None] + y * width
+        plain = row[:, :, None] + x[:, None, :]
+        index = torch.where(flips[:, 2, None, None], plain.transpose(1, 2), plain)
+        gathered = self._pixels[index.reshape(-1)].reshape(*index.shape, 3)
+        return gathered.permute(0, 3, 1, 2).float().mul_(1 / 255)
 
 
 class PatchSampler:
@@ -52,15 +104,8 @@ class PatchSampler:
     ) -> None:
         self.scale = scale
         self.device = torch.device(device)
-        pixels = torch.from_numpy(np.concatenate([p.hr.reshape(-1, 3) for p in pairs]))
-        self._pixels = pixels.to(self.device)
-        self._heights = torch.tensor([p.hr.shape[0] for p in pairs], device=self.device)
-        self._widths = torch.tensor([p.hr.shape[1] for p in pairs], device=self.device)
-        areas = self._heights * self._widths
-        self._offsets = torch.cumsum(areas, 0) - areas
-        cells, spread = _cells(pairs)
-        keep = spread >= np.quantile(spread, drop_flattest) if len(spread) else spread > 0
-        self._all_cells = torch.from_numpy(cells[keep]).to(self.device)
+        self._hr = Pictures([p.hr for p in pairs], self.device)
+        self._all_cells = cells_of(pairs, drop_flattest).to(self.device)
         self._cells: dict[int, Tensor] = {}
         self._reductions: dict[int, Tensor] = {}
 
@@ -68,7 +113,7 @@ class PatchSampler:
         """``(n, 3)``: photo, top and left of every cell whose photo holds a patch of this size."""
         if patch not in self._cells:
             photo, size = self._all_cells[:, 0], patch * self.scale
-            fits = (self._heights[photo] >= size) & (self._widths[photo] >= size)
+            fits = (self._hr.heights[photo] >= size) & (self._hr.widths[photo] >= size)
             cells = self._all_cells[fits]
             if not len(cells):
                 raise UserError(
@@ -117,34 +162,15 @@ class PatchSampler:
         flips = (random[:, 3:] < 0.5).to(self.device)
         cell = cells[number]
         photo = cell[:, 0]
-        height, width = self._heights[photo], self._widths[photo]
+        height, width = self._hr.heights[photo], self._hr.widths[photo]
         top = (cell[:, 1] + CELL) * s - up
         left = (cell[:, 2] + CELL) * s - to_left
         top = torch.minimum(top.clamp_(min=0), height - patch * s)
         left = torch.minimum(left.clamp_(min=0), width - patch * s)
-        wide = self._gather(photo, top, left, flips, patch)
         margin = MARGIN * s
+        wide = self._hr.patches(photo, top, left, flips, patch * s, margin=margin)
         hr = wide[:, :, margin:-margin, margin:-margin]
         return self._reduce(wide, patch), hr.contiguous(memory_format=torch.channels_last)
-
-    def _gather(
-        self, photo: Tensor, top: Tensor, left: Tensor, flips: Tensor, patch: int
-    ) -> Tensor:
-        """HR with ``MARGIN`` LR pixels around, mirrored at a photo's edges: ``(N, 3, H, H)``.
-
-        ``flips`` is ``(n, 3)``: upside down, mirrored, transposed.
-        """
-        margin = MARGIN * self.scale
-        steps = torch.arange(-margin, patch * self.scale + margin, device=self.device)
-        forward, backward = steps[None, :], steps.flip(0)[None, :]
-        height, width = self._heights[photo, None], self._widths[photo, None]
-        y = _mirror(top[:, None] + torch.where(flips[:, :1], backward, forward), height)
-        x = _mirror(left[:, None] + torch.where(flips[:, 1:2], backward, forward), width)
-        row = self._offsets[photo, None] + y * width
-        plain = row[:, :, None] + x[:, None, :]
-        index = torch.where(flips[:, 2, None, None], plain.transpose(1, 2), plain)
-        patches = self._pixels[index.reshape(-1)].reshape(*index.shape, 3)
-        return patches.permute(0, 3, 1, 2).float().mul_(1 / 255)
 
     def _reduce(self, wide_NCHW: Tensor, patch: int) -> Tensor:
         """The antialiased bicubic of a patch with its margin, rounded to 8 bits."""
@@ -164,8 +190,11 @@ def _mirror(index: Tensor, size: Tensor) -> Tensor:
     return torch.where(index >= size, 2 * size - 1 - index, index)
 
 
-def _cells(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
-    """Photo, top and left of every full cell, and the standard deviation of its LR green."""
+def cells_of(pairs: Sequence[Pair], drop_flattest: float) -> Tensor:
+    """``(n, 3)``: photo, top and left of every full cell that is not among the flattest.
+
+    Flatness is the standard deviation of the cell's LR green.
+    """
     cells, spreads = [], []
     for number, pair in enumerate(pairs):
         rows, columns = pair.lr.shape[0] // CELL, pair.lr.shape[1] // CELL
@@ -174,4 +203,6 @@ def _cells(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
         top, left = np.mgrid[:rows, :columns] * CELL
         cells.append(np.stack([np.full(top.size, number), top.ravel(), left.ravel()], axis=1))
         spreads.append(spread.ravel())
-    return np.concatenate(cells).astype(np.int64), np.concatenate(spreads)
+    all_cells, spread = np.concatenate(cells).astype(np.int64), np.concatenate(spreads)
+    keep = spread >= np.quantile(spread, drop_flattest) if len(spread) else spread > 0
+    return torch.from_numpy(all_cells[keep])

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from acutance.data.datasets import Photos, load_photos
+from acutance.data.datasets import Photos
+from acutance.data.pairs import load_training_data
 from acutance.errors import UserError
 from acutance.evaluation.provenance import commit
 from acutance.image.io import write_rgb8
@@ -54,7 +55,7 @@ def train(
 
     Args:
         config: the run; with ``resume`` it must be the stored one.
-        data: folder or tar file of photos.
+        data: folder or tar file of photos, or folder of pairs (``acutance.data.pairs``).
         run: run folder, new or empty unless ``resume``.
         resume: go on from the last checkpoint.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
@@ -117,27 +118,20 @@ def _train(
     )
     if resume:
         state.load(run / run_folder.LAST)
-    photos = load_photos(
+    photos = load_training_data(
         data,
         scale=config.scale,
         smallest_lr=min(p.patch for p in config.patches),
         copies=config.copies,
     )
-    report(
-        f"{len(photos.train)} photos to train on (copies included), {len(photos.held_out)} held "
-        f"out, {photos.too_small} too small, {len(photos.unreadable)} unreadable"
-    )
+    report(photos.summary())
     if together.first:
         run.mkdir(parents=True, exist_ok=True)
         run_folder.write_atomically(run / run_folder.CONFIG, config.to_json())
     facts = {
         "recipe": config.recipe,
         "command": command,
-        "photos": len(photos.train),
-        "held_out": len(photos.held_out),
-        "too_small": photos.too_small,
-        "unreadable": len(photos.unreadable),
-        "data_sha256": photos.digest,
+        **photos.facts(),
         "commit": commit(),
         "hardware": describe(place) + (f", {together.count} processes" * (together.count > 1)),
     }

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from acutance.data.datasets import Pair, to_uint8
+from acutance.data.datasets import Pair, make_pair, to_uint8
 from acutance.data.degradation_pipeline import PRESETS, degrade, draw, generator_for
 from acutance.metrics.protocol import PROTOCOLS, measure
 
@@ -25,10 +25,8 @@ LARGEST = 512  # HR pixels on a side of the crop from each photo's centre: bound
 
 @dataclass(frozen=True)
 class HeldOut(Pair):
-    """A pair to validate on."""
+    """A pair to validate on; ``strength`` is None for a network that does not take any."""
 
-    strength: float | None = None
-    """What a network that takes a strength is told; None for one that does not."""
     part: str = ""
     """``clean`` or ``degraded`` where both are measured."""
 
@@ -53,7 +51,7 @@ def centre_crop(pair: Pair, scale: int) -> Pair:
     top, left = (pair.lr.shape[0] - height) // 2, (pair.lr.shape[1] - width) // 2
     lr = pair.lr[top : top + height, left : left + width]
     hr = pair.hr[top * scale : (top + height) * scale, left * scale : (left + width) * scale]
-    return Pair(pair.name, np.ascontiguousarray(hr), np.ascontiguousarray(lr))
+    return Pair(pair.name, np.ascontiguousarray(hr), np.ascontiguousarray(lr), pair.strength)
 
 
 def hold_out(pairs: Sequence[Pair], *, scale: int, degraded: bool) -> list[HeldOut]:
@@ -62,25 +60,29 @@ def hold_out(pairs: Sequence[Pair], *, scale: int, degraded: bool) -> list[HeldO
     Args:
         pairs: held-out photos.
         scale: upscaling factor.
-        degraded: each picture twice: with an LR degraded as preset ``degraded`` says, from seed 0
-            and the photo's name, whatever the run's seed and ranges are; and with its clean LR.
+        degraded: each picture twice: with the bicubic of its HR; and with an LR degraded as preset
+            ``degraded`` says, from seed 0 and the photo's name, whatever the run's seed and ranges
+            are. A person's pair has its own LR instead.
     """
     middles = [centre_crop(pair, scale) for pair in pairs]
     if not degraded:
         return [HeldOut(m.name, m.hr, m.lr) for m in middles]
-    return [
-        held
-        for m in middles
-        for held in (_degraded(m, scale), HeldOut(m.name, m.hr, m.lr, 0.0, "clean"))
-    ]
+    return [held for m in middles for held in (_degraded(m, scale), _clean(m, scale))]
+
+
+def _clean(pair: Pair, scale: int) -> HeldOut:
+    reduced = pair if pair.strength is None else make_pair(pair.name, pair.hr, scale)
+    return HeldOut(pair.name, pair.hr, reduced.lr, 0.0, "clean")
 
 
 def _degraded(pair: Pair, scale: int) -> HeldOut:
     path = PurePath(pair.name)
+    name = str(path.with_stem(f"{path.stem}-degraded"))
+    if pair.strength is not None:
+        return HeldOut(name, pair.hr, pair.lr, pair.strength, "degraded")
     random = generator_for(0, f"validation {path.stem}")
     degradation = draw(random, scale=scale, preset=PRESETS["degraded"])
     lr = degrade(pair.hr, degradation, scale=scale)
-    name = str(path.with_stem(f"{path.stem}-degraded"))
     return HeldOut(name, pair.hr, lr, degradation.strength, "degraded")
 
 
