@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shlex
 from collections.abc import Callable
+from typing import Any
 
 from acutance.errors import UserError
 from acutance.recipes import baselines, bicubic, gan, photo
@@ -23,6 +24,9 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "lapsrn-x8": baselines.lapsrn_x8,
     "scn-x8": baselines.scn_x8,
 }
+
+FOLDERS = ("gan.backbones",)
+"""Settings that name a folder of this machine: no card tells it."""
 
 
 def recipe(name: str) -> TrainConfig:
@@ -45,5 +49,13 @@ def command(config: TrainConfig) -> str:
     words += ["--data", "DIR", "--out", "RUN"]
     for key in own:
         if own[key] != usual[key] and key != "start":
-            words += ["--set", f"{key}={json.dumps(own[key])}"]
+            words += _settings(key, own[key], usual[key])
     return shlex.join(words)
+
+
+def _settings(key: str, own: Any, usual: Any) -> list[str]:
+    """``--set`` for a value, or for what differs inside a part; folders are DIR."""
+    if isinstance(own, dict) and isinstance(usual, dict):
+        each = [_settings(f"{key}.{k}", own[k], usual[k]) for k in own if own[k] != usual[k]]
+        return [word for words in each for word in words]
+    return ["--set", f"{key}={'DIR' if key in FOLDERS and own else json.dumps(own)}"]
