@@ -23,5 +23,5 @@ def gan_x4() -> TrainConfig:
         losses=(LossPhase(until=1.0, content="l1"),),
         patches=(PatchPhase(until=1.0, patch=32, batch=8),),
         validations=20,
-        gan=GanConfig(),
+        gan=GanConfig(adversarial=0.05, discriminator_rate=4e-4, perceptual_weight=0.5),
     )

@@ -102,6 +102,8 @@ def _train(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config.start and not resume:
         _start_from(network, config.start, report)
+    if config.gan and config.gan.perceptual_weight and not config.gan.sees:
+        report("no perceptual loss: --set gan.backbones=FOLDER gives it its network (docs/gan.md)")
     state = TrainState(
         network=network,
         ema=ExponentialMovingAverage(network, config.ema),

@@ -33,16 +33,21 @@ class GanConfig:
     """Weight of the gradient penalty R1 on the photos, taken every 16th step, 16 times as much."""
     backbones: str | None = None
     """Folder with ``alexnet.safetensors`` or ``vgg16.safetensors``; also for measuring LPIPS."""
-    perceptual: Literal["alexnet", "vgg16"] = "vgg16"
+    perceptual: Literal["alexnet", "vgg16"] = "alexnet"
     """The network of the perceptual loss; with alexnet, LPIPS (AlexNet) judges its own loss."""
     perceptual_weight: float = 0.0
-    """Weight of the perceptual loss; needs ``backbones``."""
-    perceptual_crop: int = 64
+    """Weight of the perceptual loss; without ``backbones`` there is none."""
+    perceptual_crop: int = 124
     """HR pixels on a side of the part of each patch that the perceptual loss sees."""
     most_lost: float = 1.7
     """Luma PSNR in dB, on held-out photos, that a checkpoint which ships may lose to the start."""
     least_lr_psnr: float = 45.0
     """Held-out LR-PSNR in dB below which no checkpoint ships."""
+
+    @property
+    def sees(self) -> bool:
+        """Whether there is a perceptual loss."""
+        return bool(self.perceptual_weight) and self.backbones is not None
 
     def __post_init__(self) -> None:
         """Refuse what no run can do; raises UserError."""
@@ -57,9 +62,4 @@ class GanConfig:
         if self.perceptual_crop < 35:
             raise UserError(
                 f"'gan.perceptual_crop' must be at least 35 pixels, not {self.perceptual_crop}"
-            )
-        if self.perceptual_weight and self.backbones is None:
-            raise UserError(
-                "'gan.perceptual_weight' needs the weights of a network: give their folder, "
-                "--set gan.backbones=FOLDER"
             )

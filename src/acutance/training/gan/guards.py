@@ -23,7 +23,7 @@ Alarm = dict[str, str]
 def of_steps(terms: Mapping[str, float]) -> Alarm:
     """Of the averages of some steps: ``left_out``, ``d_real`` and ``d_fake`` in [0, 1]."""
     found: Alarm = {}
-    if terms['left_out'] > 0:
+    if terms["left_out"] > 0:
         found["left_out"] = (
             f"{terms['left_out']:.1%} of the last steps were left out: their gradients are not "
             "finite; lower learning_rate or gan.discriminator_rate"

@@ -70,9 +70,7 @@ class GanStage:
         self.consistency = Consistency(config.scale)
         folder = Path(self.gan.backbones) if self.gan.backbones else None
         self.perceptual = (
-            perceptual_loss(self.gan.perceptual, folder, device)
-            if self.gan.perceptual_weight
-            else None
+            perceptual_loss(self.gan.perceptual, folder, device) if self.gan.sees else None
         )
         self.alarms = guards.Alarms()
         self.perception = HeldOutPerception(folder, config.scale)
@@ -104,7 +102,7 @@ class GanStage:
         }
         if gan.consistency:
             terms["consistency"] = gan.consistency * self.consistency(sr_NCHW, lr_NCHW[:, :3])
-        if gan.perceptual_weight:
+        if gan.sees:
             terms["perceptual"] = gan.perceptual_weight * self._perceptual(sr_NCHW, hr_NCHW)
         if gan.matching:
             with torch.no_grad():
