@@ -4,19 +4,21 @@ import contextlib
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from acutance.data.datasets import Photos
 from acutance.data.pairs import load_training_data
 from acutance.errors import UserError
 from acutance.evaluation.provenance import commit
-from acutance.image.io import write_rgb8
+from acutance.image.io import decode_rgb8, write_rgb8
 from acutance.models.cost import macs_per_lr_pixel
 from acutance.training import run_folder
 from acutance.training.config import TrainConfig
@@ -28,6 +30,7 @@ from acutance.training.log import RunLog
 from acutance.training.outputs import AllOutputs
 from acutance.training.samplers import build_sampler
 from acutance.training.schedule import learning_rate_factor, phase_at
+from acutance.training.sheet import bicubic, sheet
 from acutance.training.state import Counters, TrainState
 from acutance.training.step import PixelStage, Stage, StepResult
 from acutance.training.validation import SAMPLES, hold_out, validate
@@ -306,6 +309,7 @@ class _Loop:
         counters.best_psnr = max(counters.best_psnr, result.psnr)
         for pair, picture in zip(self.held_out[:SAMPLES], result.pictures, strict=False):
             write_rgb8(run_folder.sample(self.run, pair.name, f"{counters.step:07d}"), picture)
+        self._write_sheet(result.pictures)
         found = self.stage.examine(result, self.held_out)
         self.log.write(
             "validation", counters.step, psnr=result.psnr, **result.parts, **found.figures
@@ -320,6 +324,15 @@ class _Loop:
             run_folder.save_ema(self.run, self.state.ema.average)
             self.state.save(self.run / run_folder.LAST)  # what it says was chosen is what ships
             self.report(f"        step {counters.step} is the best so far: it ships")
+
+    def _write_sheet(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
+        """Columns: bicubic, the first validation where it was the start's, now, the photo."""
+        rows = []
+        for pair, picture in zip(self.held_out[:SAMPLES], pictures, strict=False):
+            start = run_folder.sample(self.run, pair.name, f"{0:07d}")
+            before = [decode_rgb8(start.read_bytes(), start.name)] if start.exists() else []
+            rows.append([bicubic(pair.lr, *pair.hr.shape[:2]), *before, picture, pair.hr])
+        write_rgb8(run_folder.sheet(self.run, self.state.counters.step), sheet(rows))
 
     def _on_first(self, work: Callable[[], None]) -> None:
         """Done by the first process; the others wait, so that it is nobody's training time."""

@@ -5,6 +5,7 @@ RUN/run.json            command, data, commit, hardware, time, counters, validat
 RUN/log.jsonl           losses, rates, throughput, validations
 RUN/tensorboard/        the same for TensorBoard
 RUN/samples/PHOTO/      crops of held-out photos: lr.png, hr.png, and one each validation
+RUN/samples/sheet-*.png all of them side by side, at a validation
 RUN/checkpoints/        last.safetensors (resume); constant.safetensors (before annealing)
 RUN/ema.safetensors     the averaged weights: what ships
 """
@@ -54,6 +55,11 @@ def read_summary(run: Path) -> dict[str, Any]:
 def sample(run: Path, photo: str, name: str) -> Path:
     """Where a sample picture of a photo goes."""
     return run / "samples" / Path(photo).stem / f"{name}.png"
+
+
+def sheet(run: Path, step: int) -> Path:
+    """Where the sheet of a validation goes."""
+    return run / "samples" / f"sheet-{step:07d}.png"
 
 
 def save_ema(run: Path, average: dict[str, Tensor]) -> None:
