@@ -100,12 +100,13 @@ def load_run(run: Path) -> tuple[nn.Module, Card]:
     kind = config.size if config.network == "generator" else config.network
     if config.degradations is not None:
         kind = "photo" if config.size == "base" else f"photo-{config.size}"
+    faithful = f"{kind}-x{config.scale}"
     if config.gan is not None:
         kind = "gan" if kind == "base" else f"gan-{kind}"
     name = f"{kind}-x{config.scale}"
     card = describe(network, key=config.network, name=name, training=summary)
     if config.gan is not None:
-        card = dataclasses.replace(card, kind=f"{card.kind}, GAN")
+        card = dataclasses.replace(card, kind=f"{card.kind}, GAN", detail_of=faithful)
     return network, card
 
 
