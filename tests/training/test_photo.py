@@ -9,9 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from acutance.data.datasets import Pair, Photos, load_photos
+from acutance.data.datasets import Pair, Photos, load_photos, to_uint8
+from acutance.data.pairs import load_training_data
 from acutance.errors import UserError
-from acutance.image.resize import resize
+from acutance.image.io import decode_rgb8, write_rgb8
+from acutance.image.resize import LANCZOS3, resize
 from acutance.models.generator import Generator, GeneratorConfig
 from acutance.training import run_folder
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
@@ -208,3 +210,54 @@ def test_what_cannot_be_trained_is_refused(
     config = CONFIG.override(settings)
     with pytest.raises(UserError, match=message):
         train(config, data=photos, run=tmp_path / "run", threads=1, report=quiet)
+
+
+@pytest.fixture(scope="module")
+def pairs(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pairs as a person has them: the photos, and others made of them by a soft reduction."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for kind in ("lr", "hr"):
+        (folder / kind).mkdir()
+    for path in photos.iterdir():
+        hr = decode_rgb8(path.read_bytes(), path.name)
+        write_rgb8(folder / "hr" / path.name, hr)
+        soft = resize(hr.astype(np.float32), hr.shape[0] // 2, hr.shape[1] // 2, kernel=LANCZOS3)
+        write_rgb8(folder / "lr" / f"{path.stem}.png", to_uint8(0.5 * soft + 20))
+    return folder
+
+
+def test_own_pairs_are_what_a_plain_recipe_trains_on(pairs: Path, tmp_path: Path) -> None:
+    """The LR is darker: no bicubic, but a few steps, learns to undo that."""
+    lines: list[str] = []
+    config = CONFIG.override(
+        {"degradations": "null", "steps": "300", "learning_rate": "0.005", "ema": "0.9"}
+    )
+    run = train(config, data=pairs, run=tmp_path / "run", threads=1, report=lines.append)
+    assert lines[0].startswith("7 pairs to train on, 1 held out; left out: 0 too small;")
+    summary = run_folder.read_summary(run)
+    assert (summary["paired"], summary["misaligned"]) == (True, 0)
+    start = train(
+        config.override({"steps": "1", "learning_rate": "0.0"}),
+        data=pairs,
+        run=tmp_path / "bicubic",
+        threads=1,
+        report=quiet,
+    )
+    bicubic = run_folder.read_summary(start)["validation_psnr"][-1]
+    assert summary["validation_psnr"][-1] > bicubic + 3
+
+
+def test_own_pairs_stand_in_for_the_degraded_patches_of_a_photo_recipe(pairs: Path) -> None:
+    loaded = load_training_data(pairs, scale=2, smallest_lr=12, copies=())
+    mixed = build_sampler(CONFIG.override({"jitter": "0"}), loaded, torch.device("cpu"))
+    lr, hr = mixed.batch(20, 12, torch.Generator().manual_seed(0), lambda rows: rows)
+    means = [batch.mean(dim=(2, 3)).mean(dim=1) * 255 for batch in (lr[:, :3], hr)]
+    torch.testing.assert_close(means[0][:6], means[1][:6], atol=3.0, rtol=0)
+    torch.testing.assert_close(means[0][6:], 0.5 * means[1][6:] + 20, atol=3.0, rtol=0)
+    assert (lr[:6, 3] == 0).all()
+    known = {round(pair.strength, 4) for pair in loaded.train if pair.strength is not None}
+    assert {round(told, 4) for told in lr[6:, 3, 0, 0].tolist()} <= known
+    held_out = hold_out(loaded.held_out, scale=2, degraded=True)
+    assert held_out[0].strength == loaded.held_out[0].strength
+    assert np.array_equal(held_out[0].lr, loaded.held_out[0].lr)
+    assert held_out[1].lr.mean() == pytest.approx(held_out[1].hr.mean(), abs=1)
