@@ -13,6 +13,7 @@ COMMANDS = (
     "upscale",
     "models",
     "evaluate",
+    "benchmark",
     "train",
     "export",
     "blend",

@@ -83,6 +83,20 @@ def write_photo(path: Path, seed: int = 0) -> Path:
     return path
 
 
+@pytest.fixture
+def sets(tmp_path: Path) -> Path:
+    """Two sets of two pictures and one, noise, 60 x 40."""
+    for name, seed in (("Set5/a", 0), ("Set5/b", 1), ("Set14/c", 2)):
+        enlarge(write_photo(tmp_path / "sets" / f"{name}.png", seed))
+    return tmp_path / "sets"
+
+
+def enlarge(path: Path) -> None:
+    """Twice as large, so that the border can be cut and SSIM's window fits."""
+    image = pyvips.Image.new_from_file(str(path)).copy_memory()
+    image.resize(2).write_to_file(str(path))
+
+
 def one_line(result: Result) -> str:
     """The error: a single line, no traceback."""
     lines = result.err.strip().splitlines()

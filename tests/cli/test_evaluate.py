@@ -8,24 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Run, one_line, write_photo
-
-
-@pytest.fixture
-def sets(tmp_path: Path) -> Path:
-    """Two sets of two pictures and one, noise, 40 x 36."""
-    for name, seed in (("Set5/a", 0), ("Set5/b", 1), ("Set14/c", 2)):
-        write_photo(tmp_path / "sets" / f"{name}.png", seed)
-        large = write_photo(tmp_path / "sets" / f"{name}.png", seed)
-        enlarge(large)
-    return tmp_path / "sets"
-
-
-def enlarge(path: Path) -> None:
-    import pyvips
-
-    image = pyvips.Image.new_from_file(str(path)).copy_memory()
-    image.resize(2).write_to_file(str(path))
+from .conftest import Run, one_line
 
 
 def test_the_table(acutance: Run, sets: Path, model: Path) -> None:
@@ -122,7 +105,7 @@ def test_models_lists_what_ships(acutance: Run) -> None:
     cards = json.loads(acutance("models", "--json").out)
     for name, card in cards.items():
         assert name in result.out
-        assert card["files"]["onnx"]["sha256"][:12] in result.out
+        assert card["files"]["safetensors"]["sha256"][:12] in result.out
         figures = card["metrics"]["poster2017"]["all"]
         assert figures["images"] == 119
         assert f"{figures['psnr']:.2f}" in result.out

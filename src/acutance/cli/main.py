@@ -5,9 +5,9 @@ import sys
 import warnings
 
 from cyclopts import App, CycloptsError
-from rich.console import Console
 
 import acutance
+from acutance.cli.benchmark import benchmark
 from acutance.cli.blend import blend
 from acutance.cli.degrade import degrade
 from acutance.cli.evaluate import evaluate
@@ -23,7 +23,17 @@ app = App(
     help="Single-image super-resolution: upscale photos, measure, train.",
     version=acutance.__version__,
 )
-for command in (upscale, models, evaluate, train, export, blend, degrade, import_weights):
+for command in (
+    upscale,
+    models,
+    evaluate,
+    benchmark,
+    train,
+    export,
+    blend,
+    degrade,
+    import_weights,
+):
     app.command(command)
 
 
@@ -33,8 +43,9 @@ def main() -> None:
     # As an exception, so that what is half-written is removed; training handles it by itself.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        app(exit_on_error=False, print_error=True, error_console=Console(stderr=True))
-    except CycloptsError:
+        app(exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        print(f"acutance: {usage_error(error)}", file=sys.stderr)
         sys.exit(2)
     except UserError as error:
         print(f"acutance: {error}", file=sys.stderr)
@@ -49,6 +60,13 @@ def main() -> None:
         reason = error.strerror or error
         print(f"acutance: {name}{reason}; check free space and permissions", file=sys.stderr)
         sys.exit(1)
+
+
+def usage_error(error: CycloptsError) -> str:
+    """One line: what is wrong with the command, and where its help is."""
+    text = " ".join(str(error).split()).rstrip(".")
+    command = " ".join(["acutance", *(error.command_chain or ())])
+    return f"{text[:1].lower()}{text[1:]}; `{command} --help` says what there is"
 
 
 if __name__ == "__main__":

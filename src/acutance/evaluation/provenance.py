@@ -1,5 +1,6 @@
 """Where figures come from: the checkout's commit and the machine, in words."""
 
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -28,3 +29,10 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def usable_cores() -> int:
+    """The cores that this process may use, which can be fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

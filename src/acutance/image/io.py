@@ -251,6 +251,19 @@ def make_folder(folder: Path) -> None:
         )
 
 
+def check_writable(path: Path, *, overwrite: bool) -> None:
+    """Raise UserError now for what ``atomic`` would raise after the work; makes the folder."""
+    _must_be_free(path, overwrite=overwrite)
+    make_folder(path.parent)
+    try:
+        with tempfile.TemporaryFile(prefix=".acutance-", dir=path.parent):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {path.parent}: {error.strerror}; choose another --output"
+        ) from error
+
+
 @contextlib.contextmanager
 def atomic(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends well.
