@@ -74,7 +74,7 @@ def _conv(channels_in: int, channels_out: int, size: int, *, stride: int = 1) ->
 
 
 class PatchTrunk(nn.Module):
-    """4x4 convolutions of stride 2 down to an eighth, then 3x3: each logit sees 62 pixels."""
+    """4x4 convolutions of stride 2 down to an eighth, then 3x3: each logit sees 54 pixels."""
 
     def __init__(self, channels_in: int, channels: int) -> None:
         super().__init__()
