@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import pyvips
 
+from acutance.image.resize import resize
+from acutance.metrics.protocol import PROTOCOLS, measure
+
 from .conftest import Run, one_line, write_photo
 
 
@@ -111,3 +114,26 @@ def test_photos_too_small_and_foreign_lines(acutance: Run, photo: Path, tmp_path
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "degradations.jsonl").write_text("[]\n")
     assert "another --output" in one_line(acutance("degrade", photo, "-o", tmp_path / "p"))
+
+
+def test_evaluate_measures_on_the_pictures_that_degrade_writes(
+    acutance: Run, tmp_path: Path
+) -> None:
+    """Bicubic's PSNR, from the files."""
+    source = write_photo(tmp_path / "set" / "a.png")
+    image = pyvips.Image.new_from_file(str(source)).copy_memory().resize(2)
+    image.write_to_file(str(source))
+    flags = ("--scale", 2, "--seed", 3)
+    acutance("degrade", source, "-o", tmp_path / "pairs", "--preset", "degraded", *flags)
+    words = ("evaluate", "--data", tmp_path / "set", "--model", "none", "--format", "json")
+    words = (*words, "--protocol", "standard", "--quiet", *flags)
+    found = json.loads(acutance(*words, "--degrade", "degraded").out)
+    assert found["protocol"] == "standard-degraded-seed3"
+    line = next(line for line in found["lines"] if line["method"] == "bicubic")
+    lr, hr = (pixels(tmp_path / "pairs" / kind / "a.png") for kind in ("LR", "HR"))
+    sr = resize(lr / 255, hr.shape[0], hr.shape[1])
+    expected = measure(sr, hr, scale=2, protocol=PROTOCOLS["standard"]).psnr
+    assert line["psnr"] == pytest.approx(expected, abs=1e-4)
+    plain = json.loads(acutance(*words).out)["lines"]
+    assert plain[0]["psnr"] > line["psnr"] + 0.1
+    assert "unknown preset 'rain'" in one_line(acutance(*words, "--degrade", "rain"))

@@ -1,5 +1,6 @@
 """``acutance evaluate``: PSNR, SSIM and HFENI on benchmark pictures."""
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +19,8 @@ def evaluate(
     protocol: str = "poster2017",
     images: Path | None = None,
     sets: str | None = None,
+    degrade: str | None = None,
+    seed: int = 0,
     output_format: Annotated[Literal["md", "csv", "json"], Parameter(name="--format")] = "md",
     output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
     rows: Path | None = None,
@@ -49,6 +52,10 @@ def evaluate(
         as NAME_x4, in sub-folders as the sets or all together.
     sets
         Names of the sets to use, separated by commas; all by default.
+    degrade
+        Degrade the LR pictures as this preset of `acutance degrade` says: for photo models.
+    seed
+        Seed of --degrade.
     output_format
         md, csv or json.
     output
@@ -73,7 +80,8 @@ def evaluate(
     from rich.console import Console
     from rich.progress import track
 
-    from acutance.data.benchmarks import find_benchmarks
+    from acutance.data.benchmarks import DegradedImage, find_benchmarks
+    from acutance.data.degradation_pipeline import preset as preset_by_name
     from acutance.evaluation import table
     from acutance.evaluation.record import record as write_record
     from acutance.evaluation.run import Row, Upscale, bicubic, lanczos, run, run_on_pictures
@@ -88,6 +96,13 @@ def evaluate(
         if path is not None and path.exists() and not overwrite:
             raise UserError(f"{path} exists: give --overwrite to replace it")
     rules = protocol_by_name(protocol)
+    ranges = preset_by_name(degrade) if degrade else None
+    if ranges is not None:
+        rules = dataclasses.replace(
+            rules,
+            name=f"{rules.name}-{degrade}-seed{seed}",
+            summary=f"{rules.summary}; LR degraded ({degrade}, seed {seed}), 8 bits",
+        )
     if backbones is not None and not perceptual:
         raise UserError("--backbones is for perceptual metrics: give --perceptual too")
     if backbones is not None and not backbones.is_dir():
@@ -95,6 +110,8 @@ def evaluate(
     seen = Perceptual(backbones) if perceptual else None
     missing = seen.missing if seen else None
     pictures = find_benchmarks(data, sets.split(",") if sets else None)
+    if ranges is not None:
+        pictures = [DegradedImage(p.set_name, p.path, ranges, seed) for p in pictures]
     methods: dict[str, Upscale] = {"bicubic": bicubic(scale), "Lanczos": lanczos(scale)}
     name = ""
     if model is None:

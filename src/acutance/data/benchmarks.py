@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from acutance.data.degradation_pipeline import Preset, degrade, draw, generator_for
 from acutance.errors import UserError
 from acutance.image.io import SUFFIXES, open_picture, read_rgb
 from acutance.image.resize import resize
@@ -52,18 +53,41 @@ class BenchmarkImage:
         Raises:
             UserError: unreadable, or too small for the scale.
         """
-        picture = np.rint(read_rgb(self.path) * 255)
+        hr = self._ground_truth(scale)
+        lr = resize(hr.astype(np.float64), hr.shape[0] // scale, hr.shape[1] // scale)
+        if round_lr:
+            lr = np.rint(lr).clip(0, 255)
+        return (lr / 255).astype(np.float32), hr
+
+    def _ground_truth(self, scale: int) -> NDArray[np.uint8]:
+        """The picture cropped to a multiple of the scale."""
+        picture = np.rint(read_rgb(self.path) * 255).astype(np.uint8)
         height, width = picture.shape[0] // scale, picture.shape[1] // scale
         if min(height, width) < 2:
             raise UserError(
                 f"{self.path} is too small for x{scale}: at least {2 * scale} pixels a side; "
                 "leave it out"
             )
-        hr = picture[: height * scale, : width * scale].astype(np.float64)
-        lr = resize(hr, height, width)
-        if round_lr:
-            lr = np.rint(lr).clip(0, 255)
-        return (lr / 255).astype(np.float32), hr.astype(np.uint8)
+        return np.ascontiguousarray(picture[: height * scale, : width * scale])
+
+
+@dataclass(frozen=True)
+class DegradedImage(BenchmarkImage):
+    """A benchmark picture whose LR is degraded: what photo models are measured on.
+
+    ``acutance degrade`` with the same preset and seed writes the same LR.
+    """
+
+    preset: Preset
+    """Ranges to draw from."""
+    seed: int
+    """With the picture's name alone, it decides what is drawn."""
+
+    def load(self, scale: int, *, round_lr: bool) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """As the parent's, but for the LR, which has 8 bits whatever ``round_lr`` says."""
+        hr = self._ground_truth(scale)
+        degradation = draw(generator_for(self.seed, self.name), scale=scale, preset=self.preset)
+        return (degrade(hr, degradation, scale=scale) / 255).astype(np.float32), hr
 
 
 def find_benchmarks(data: Path, sets: Sequence[str] | None = None) -> list[BenchmarkImage]:
