@@ -30,12 +30,13 @@ STYLE = {
 }
 
 MARKS: dict[str, dict[str, Any]] = {
-    "published": {"marker": "o", "facecolor": "white", "edgecolor": "0.25", "s": 42},
-    "weights": {"marker": "s", "facecolor": "0.6", "edgecolor": "0.25", "s": 38},
-    "trained": {"marker": "^", "facecolor": "0.6", "edgecolor": "0.25", "s": 46},
-    "acutance": {"marker": "D", "facecolor": "#b3191c", "edgecolor": "black", "s": 58},
+    "published": {"marker": "o", "facecolor": "none", "edgecolor": "0.25", "s": 130},
+    "weights": {"marker": "s", "facecolor": "0.62", "edgecolor": "0.25", "s": 38},
+    "trained": {"marker": "^", "facecolor": "0.62", "edgecolor": "0.25", "s": 46},
+    "acutance": {"marker": "D", "facecolor": "#9c1216", "edgecolor": "black", "s": 52},
 }
-"""Shapes tell the groups apart without colour; ours are the only dark ones."""
+"""Shapes tell the groups apart without colour; ours are the only dark ones. The ring of a published
+figure lies around what was measured here, where the two agree."""
 
 LEGEND = {
     "published": "published figures",
@@ -71,59 +72,159 @@ def figure(path: Path, **settings: Any) -> Iterator[Any]:
 def draw_costs(standings: Sequence[Standing], path: Path) -> None:
     """PSNR over multiply-adds an output pixel, a panel for each scale.
 
-    Interpolation, and published rows whose cost is not known, are lines. Models that were not
-    trained to undo plain bicubic reduction are left out: they give PSNR away for something else.
+    Bicubic, and published rows whose cost is not known, are levels. Models that were not trained to
+    undo plain bicubic reduction are left out: they give PSNR away for something else.
     """
     scales = list(dict.fromkeys(standing.scale for standing in standings))
-    size = (5.2 * len(scales), 4.4)
+    size = (4.9 * len(scales), 4.3)
     with figure(path, ncols=len(scales), figsize=size, squeeze=False) as (drawn, axes):
+        drawn.subplots_adjust(0.36 / size[0] * 2, 0.21, 0.985, 0.93, wspace=0.16)
         for axis, scale in zip(axes[0], scales, strict=True):
+            axis.set_title(f"\u00d7{scale}", loc="left", fontweight="bold")
+            axis.set_xlabel("multiply-adds for each output pixel")
             _draw_scale(axis, [s for s in standings if s.scale == scale])
-            axis.set_title(f"x{scale}", loc="left", fontweight="bold")
-            axis.set_xlabel("multiply-adds an output pixel")
-        axes[0][0].set_ylabel("PSNR, dB")
-        handles, labels = axes[0][0].get_legend_handles_labels()
-        drawn.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False)
-        drawn.tight_layout(rect=(0, 0.06, 1, 1))
+        axes[0][0].set_ylabel("PSNR (dB)")
+        entries: dict[str, Any] = {}
+        for axis in axes[0]:
+            handles, labels = axis.get_legend_handles_labels()
+            entries |= dict(zip(labels, handles, strict=True))
+        drawn.legend(
+            entries.values(),
+            entries.keys(),
+            loc="lower center",
+            ncols=len(entries),
+            frameon=False,
+            handletextpad=0.3,
+        )
 
 
 def _draw_scale(axis: "Axes", standings: Sequence[Standing]) -> None:
     known = [s for s in standings if s.psnr is not None and s.kind in ("", "bicubic")]
     points = [s for s in known if s.macs_per_output_pixel]
-    for group, mark in MARKS.items():
-        own = [s for s in points if s.group == group]
-        x, y = ([getattr(s, k) for s in own] for k in ("macs_per_output_pixel", "psnr"))
-        axis.scatter(x, y, label=LEGEND[group], zorder=3, linewidth=0.9, **mark)
+    levels = [s for s in known if not s.macs_per_output_pixel and s.method != "Lanczos"]
     axis.set_xscale("log")
-    for line in known:
-        if not line.macs_per_output_pixel and line.method != "Lanczos":
-            _level(axis, _label(line), line.psnr or 0.0)
-    for point in points:
-        axis.annotate(
-            _label(point),
-            (point.macs_per_output_pixel or 0, point.psnr or 0),
-            xytext=(0, 7),
-            textcoords="offset points",
-            ha="center",
-            fontweight="bold" if point.group == "acutance" else "normal",
+    _set_limits(axis, points, levels)
+    for group, mark in MARKS.items():
+        own = [_position(s) for s in points if s.group == group]
+        if own:
+            x, y = zip(*own, strict=True)
+            axis.scatter(x, y, label=LEGEND[group], zorder=3, linewidth=0.9, **mark)
+    for standing in points:
+        plain = next((s for s in points if f"{s.method}, --best" == standing.method), None)
+        if plain:
+            ends = zip(_position(plain), _position(standing), strict=True)
+            axis.plot(*ends, color="#9c1216", linewidth=0.9, linestyle=":", zorder=2)
+    taken = [_level(axis, s) for s in levels]
+    measured = {_label(s) for s in points if s.group != "published"}
+    named = [s for s in points if s.group != "published" or _label(s) not in measured]
+    place_labels(
+        axis,
+        [(_label(s), *_position(s), s.group == "acutance") for s in named],
+        taken=taken,
+    )
+
+
+def _position(standing: Standing) -> tuple[float, float]:
+    return standing.macs_per_output_pixel or 0.0, standing.psnr or 0.0
+
+
+def _set_limits(axis: "Axes", points: Sequence[Standing], levels: Sequence[Standing]) -> None:
+    """Room for labels; bicubic may lie below, so that networks can be told apart."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    x, y = zip(*(_position(s) for s in points), strict=True) if points else ((1e4, 1e6), (0.0,))
+    y = (*y, *(s.psnr or 0.0 for s in levels if s.method != "bicubic"))
+    span = max(max(y) - min(y), 0.1)
+    axis.set_xlim(min(x) / 2.2, max(x) * 2.2)
+    axis.set_ylim(min(y) - 0.2 * span, max(y) + 0.15 * span)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(
+        FuncFormatter(
+            lambda value, _: f"{value / 1e6:g} M" if value >= 1e6 else f"{value / 1e3:g} K"
         )
+    )
 
 
-def _level(axis: "Axes", label: str, psnr: float) -> None:
-    """A line across, to compare with."""
-    axis.axhline(psnr, color="0.35", linewidth=0.9, linestyle="--", zorder=1)
-    axis.annotate(
-        label,
-        (0.01, psnr),
+def _level(axis: "Axes", standing: Standing) -> Any:
+    """A line across to compare with; where it lies below the panel, in words at its foot."""
+    psnr, (low, _) = standing.psnr or 0.0, axis.get_ylim()
+    inside = psnr > low
+    cost = " (cost not published)" if standing.group == "published" else ""
+    text = f"{_label(standing)}{cost}" if inside else f"\u2193 {_label(standing)} {psnr:.2f} dB"
+    if inside:
+        axis.axhline(psnr, color="0.35", linewidth=0.9, linestyle="--", zorder=1)
+    return axis.annotate(
+        text,
+        (0.99, max(psnr, low)),
         xycoords=("axes fraction", "data"),
-        xytext=(0, 2),
+        xytext=(0, 3),
         textcoords="offset points",
+        ha="right",
         color="0.25",
         fontsize=8,
     )
 
 
+OFFSETS = (
+    *((0, 9, "center", "bottom"), (0, -9, "center", "top"), (9, 0, "left", "center")),
+    *((-9, 0, "right", "center"), (8, 7, "left", "bottom"), (-8, 7, "right", "bottom")),
+    *((8, -7, "left", "top"), (-8, -7, "right", "top"), (0, 20, "center", "bottom")),
+    (0, -20, "center", "top"),
+)
+"""Where a label may stand, in points from its mark, the best place first."""
+
+
+def place_labels(
+    axis: "Axes",
+    labels: Sequence[tuple[str, float, float, bool]],
+    *,
+    taken: Sequence[Any] = (),
+) -> None:
+    """Write labels beside their marks where they cover neither marks nor each other.
+
+    Args:
+        axis: with its limits and scales set.
+        labels: text, x, y, and whether it is to stand out.
+        taken: artists that are there already.
+    """
+    from matplotlib.transforms import Bbox
+
+    canvas: Any = axis.figure.canvas
+    renderer = canvas.get_renderer()
+    spots = [axis.transData.transform((x, y)) for _, x, y, _ in labels]
+    reach = 5 * axis.figure.dpi / 72
+    covered = [artist.get_window_extent(renderer) for artist in taken]
+    covered += [line.get_window_extent(renderer).padded(1) for line in axis.lines if _flat(line)]
+    covered += [Bbox([[x - reach, y - reach], [x + reach, y + reach]]) for x, y in spots]
+    inside = axis.get_window_extent(renderer)
+    for text, x, y, strong in labels:
+        for dx, dy, ha, va in OFFSETS:
+            note = axis.annotate(
+                text,
+                (x, y),
+                xytext=(dx, dy),
+                textcoords="offset points",
+                ha=ha,
+                va=va,
+                fontweight="bold" if strong else "normal",
+            )
+            box = note.get_window_extent(renderer)
+            fits = inside.containsx(box.x0) and inside.containsx(box.x1)
+            if fits and inside.containsy(box.y1) and not box.count_overlaps(covered):
+                break
+            note.remove()
+        else:
+            continue
+        covered.append(box)
+
+
+def _flat(line: Any) -> bool:
+    """Whether a line is a level."""
+    return len(set(line.get_ydata())) == 1
+
+
 def _label(standing: Standing) -> str:
     """The method without what the mark says."""
     name = standing.method.split(" (")[0].split(", published")[0].split(", trained")[0]
-    return name.removeprefix("Acutance ")
+    return name.removeprefix("Acutance ").replace(", --best", " --best")
