@@ -1,11 +1,20 @@
 """The README's figures are those of the shipped cards."""
 
 import re
+import runpy
 from pathlib import Path
 
 from acutance.inference.models import shipped
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_table_is_that_of_the_cards() -> None:
+    made = runpy.run_path(str(ROOT / "benchmarks" / "readme_table.py"))
+    assert made["PLACE"].search(README).group() == made["table"](), (
+        "make it anew: python benchmarks/readme_table.py --write"
+    )
 
 
 def test_the_table_says_what_was_measured() -> None:
@@ -19,4 +28,4 @@ def test_the_table_says_what_was_measured() -> None:
 
 def test_every_file_that_the_readme_names_is_there() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (Path(__file__).parents[1] / target).exists(), target
+        assert (ROOT / target).exists(), target
