@@ -99,6 +99,19 @@ def test_tables_are_not_overwritten(acutance: Run, sets: Path, tmp_path: Path) -
     assert (tmp_path / "t.md").read_text() == before
 
 
+@pytest.mark.parametrize("flag", ["--output", "--rows"])
+def test_what_cannot_be_written_is_said_before_measuring(
+    acutance: Run, sets: Path, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("measured first")
+
+    monkeypatch.setattr("acutance.evaluation.run.measure", fail)
+    words = ("evaluate", "--data", sets, "--scale", 2, "--model", "none", "--quiet", flag)
+    assert "not a folder" in one_line(acutance(*words, sets / "Set5" / "a.png" / "t.md"))
+    assert "a folder" in one_line(acutance(*words, sets, "--overwrite"))
+
+
 def test_models_lists_what_ships(acutance: Run) -> None:
     result = acutance("models")
     assert result.status == 0

@@ -85,7 +85,7 @@ def evaluate(
     from acutance.evaluation import table
     from acutance.evaluation.record import record as write_record
     from acutance.evaluation.run import Row, Upscale, bicubic, lanczos, run, run_on_pictures
-    from acutance.image.io import atomic
+    from acutance.image.io import atomic, check_writable
     from acutance.inference.models import find_card
     from acutance.metrics.perceptual import Perceptual
     from acutance.metrics.protocol import protocol as protocol_by_name
@@ -93,8 +93,8 @@ def evaluate(
     if scale < 2:
         raise UserError(f"scale must be at least 2, not {scale}")
     for path in (output, rows):
-        if path is not None and path.exists() and not overwrite:
-            raise UserError(f"{path} exists: give --overwrite to replace it")
+        if path is not None:
+            check_writable(path, overwrite=overwrite)
     rules = protocol_by_name(protocol)
     ranges = preset_by_name(degrade) if degrade else None
     if ranges is not None:
