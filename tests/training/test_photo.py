@@ -1,5 +1,6 @@
 """Training for photos: clean and degraded patches with their strength, measured separately."""
 
+import dataclasses
 import json
 import signal
 from pathlib import Path
@@ -15,6 +16,7 @@ from acutance.errors import UserError
 from acutance.image.io import decode_rgb8, write_rgb8
 from acutance.image.resize import LANCZOS3, resize
 from acutance.models.generator import Generator, GeneratorConfig
+from acutance.recipes.photo import GAN
 from acutance.training import run_folder
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
 from acutance.training.loop import Stopped, train
@@ -156,6 +158,26 @@ def test_a_photo_model_starts_as_the_model_without_strength(photos: Path, tmp_pa
             torch.testing.assert_close(found, before(lr))
 
 
+def test_a_gan_goes_on_from_a_photo_model(
+    photos: Path, tmp_path: Path, uninterrupted: Path
+) -> None:
+    lines: list[str] = []
+    config = CONFIG.override(
+        {"steps": "2", "start": json.dumps(str(uninterrupted)), "recipe": "gan-photo-x2"}
+    )
+    config = dataclasses.replace(
+        config,
+        patches=(PatchPhase(until=1.0, patch=16, batch=4),),
+        gan=dataclasses.replace(GAN, perceptual_weight=0.0, channels=8),
+    )
+    run = train(config, data=photos, run=tmp_path / "run", threads=1, report=lines.append)
+    assert "fresh" not in lines[0]
+    network, card = run_folder.load_run(run)
+    assert (card.name, card.kind) == ("gan-photo-tiny-x2", "photo, GAN")
+    assert card.detail_of == "photo-tiny-x2"
+    assert network(torch.rand(1, 4, 8, 8)).shape == (1, 3, 16, 16)
+
+
 def test_validation_measures_clean_and_degraded_apart(
     photos: Path, uninterrupted: Path, loaded: Photos
 ) -> None:
@@ -230,7 +252,7 @@ def test_own_pairs_are_what_a_plain_recipe_trains_on(pairs: Path, tmp_path: Path
     """The LR is darker: no bicubic, but a few steps, learns to undo that."""
     lines: list[str] = []
     config = CONFIG.override(
-        {"degradations": "null", "steps": "300", "learning_rate": "0.005", "ema": "0.9"}
+        {"degradations": "null", "steps": "120", "learning_rate": "0.01", "ema": "0.9"}
     )
     run = train(config, data=pairs, run=tmp_path / "run", threads=1, report=lines.append)
     assert lines[0].startswith("7 pairs to train on, 1 held out; left out: 0 too small;")

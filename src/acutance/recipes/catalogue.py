@@ -17,6 +17,8 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "photo-x2": photo.photo_x2,
     "photo-x4": photo.photo_x4,
     "gan-x4": gan.gan_x4,
+    "gan-photo-x2": photo.gan_photo_x2,
+    "gan-photo-x4": photo.gan_photo_x4,
     "vdsr-x4": baselines.vdsr_x4,
     "vdsr-x8": baselines.vdsr_x8,
     "drcn-x4": baselines.drcn_x4,

@@ -9,6 +9,16 @@ import dataclasses
 
 from acutance.recipes.bicubic import COPIES
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
+from acutance.training.gan.config import GanConfig
+
+GAN = GanConfig(
+    adversarial=0.05,
+    discriminator_rate=4e-4,
+    perceptual_weight=0.5,
+    consistency=0.0,
+    least_lr_psnr=0.0,
+)
+"""As for ``gan-x4``, but that the output, made small again, need not be its degraded input."""
 
 LOSSES = (LossPhase(until=1.0, content="mse", alpha=1e-3, beta=0.03, log=True),)
 """What the models that they start from ended with: their features are found already."""
@@ -47,4 +57,37 @@ def photo_x2() -> TrainConfig:
     """
     return dataclasses.replace(
         photo_x4(), recipe="photo-x2", scale=2, start="base-x2", max_minutes=20
+    )
+
+
+def gan_photo_x4() -> TrainConfig:
+    """The photo model at x4, trained further against a discriminator; see docs/gan.md.
+
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 60 minutes. Expected: no run to the end yet.
+    Command:
+    ``acutance train gan-photo-x4 --from photo-x4 --data DIR --out RUN --set gan.backbones=DIR``
+    """
+    return dataclasses.replace(
+        photo_x4(),
+        recipe="gan-photo-x4",
+        start="photo-x4",
+        max_minutes=60,
+        anneal=0.4,
+        learning_rate=2e-4,
+        losses=(LossPhase(until=1.0, content="l1"),),
+        patches=(PatchPhase(until=1.0, patch=32, batch=8),),
+        validations=20,
+        gan=GAN,
+    )
+
+
+def gan_photo_x2() -> TrainConfig:
+    """The photo model at x2, trained further against a discriminator.
+
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 40 minutes. Expected: no run to the end yet.
+    Command:
+    ``acutance train gan-photo-x2 --from photo-x2 --data DIR --out RUN --set gan.backbones=DIR``
+    """
+    return dataclasses.replace(
+        gan_photo_x4(), recipe="gan-photo-x2", scale=2, start="photo-x2", max_minutes=40
     )
