@@ -38,7 +38,8 @@ def train(
     recipe
         Name of the recipe, for example base-x4; not needed with --resume.
     data
-        Folder of photos (searched deep, tar files included) or one tar file.
+        Folder of photos (searched deep, tar files included), one tar file of them, or a folder of
+        your own LR/HR pairs in lr and hr.
     out
         Run folder; it is made if missing.
     resume
