@@ -30,12 +30,12 @@ class Floors:
 
 
 def perception(point: Point) -> float:
-    """LPIPS where it was measured, else NIQE; lower is better."""
-    return point["lpips"] if "lpips" in point else point["niqe"]
+    """LPIPS where it was measured, else NIQE; lower is better. 0 where neither could be."""
+    return point.get("lpips", point.get("niqe", 0.0))
 
 
 def best(points: Sequence[Point], floors: Floors) -> Point:
-    """The point that ships: holds the floors, then looks best, then has the higher PSNR.
+    """The point that ships: holds the floors, then looks best, then is the later one.
 
     Where none holds them, the one that falls short by least.
 
@@ -45,7 +45,7 @@ def best(points: Sequence[Point], floors: Floors) -> Point:
     >>> best([fair, crisp], floors)["step"]
     1
     """
-    return min(points, key=lambda p: (floors.missing(p), perception(p), -p["psnr"]))
+    return min(points, key=lambda p: (floors.missing(p), perception(p), -p["step"]))
 
 
 def frontier(points: Sequence[Point]) -> list[Point]:

@@ -80,9 +80,13 @@ class HeldOutPerception:
     def measure(
         self, pictures: Sequence[NDArray[np.uint8]], pairs: Sequence[Pair]
     ) -> dict[str, float]:
-        """Means over the pictures: ``lr_psnr``, ``drift``, and ``lpips`` or else ``niqe``."""
+        """Means over the pictures: ``lr_psnr``, ``drift``, and ``lpips`` or else ``niqe``.
+
+        NIQE is left out of pictures too small for it, and of the result where all are.
+        """
         each = [self._one(sr, pair) for sr, pair in zip(pictures, pairs, strict=True)]
-        return {key: round(float(np.nanmean([one[key] for one in each])), 4) for key in each[0]}
+        found = {key: [one[key] for one in each if np.isfinite(one[key])] for key in each[0]}
+        return {key: round(float(np.mean(values)), 4) for key, values in found.items() if values}
 
     def _one(self, sr: NDArray[np.uint8], pair: Pair) -> dict[str, float]:
         found = {
