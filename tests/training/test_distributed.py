@@ -1,5 +1,6 @@
 """Several processes on one machine, joined by gloo, train what one process trains."""
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 
 from acutance.training import run_folder
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
+from acutance.training.gan.config import GanConfig
 from acutance.training.loop import train
 
 CONFIG = TrainConfig(
@@ -78,6 +80,23 @@ def test_two_processes_train_what_one_trains(photos: Path, tmp_path: Path) -> No
     for name in ours:
         torch.testing.assert_close(ours[name], theirs[name], rtol=1e-3, atol=1e-4)
     assert "2 processes" in json.loads((run / "run.json").read_text())["hardware"]
+
+
+def test_two_processes_play_the_game_that_one_plays(photos: Path, tmp_path: Path) -> None:
+    gan = GanConfig(
+        channels=4, adversarial=0.1, ramp=0.0, matching=0.1, artefacts=1.0, consistency=1.0, r1=0.1
+    )
+    config = dataclasses.replace(CONFIG, steps=4, validations=2, gan=gan)
+    alone = train(config, data=photos, run=tmp_path / "alone", threads=1, report=lambda _: None)
+    run = tmp_path / "together"
+    process = start(photos, run, config)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert losses(run) == pytest.approx(losses(alone), rel=1e-3)
+    ours, theirs = (load_file(r / run_folder.LAST) for r in (alone, run))
+    for name in ours:
+        if name.startswith(("ema.", "opponent.")):
+            torch.testing.assert_close(ours[name], theirs[name], rtol=1e-2, atol=1e-3)
 
 
 def test_killed_process_ends_the_run_with_a_message_and_a_checkpoint(

@@ -254,12 +254,13 @@ def test_nan_in_the_generator_skips_it_alone() -> None:
 def test_nan_in_the_discriminator_skips_it_alone() -> None:
     state, batch = a_state()
     assert state.opponent is not None
-    before, opponent = weights(state.network), weights(state.opponent.network)
+    discriminator = state.opponent.network
+    before, opponent = weights(state.network), weights(discriminator)
     step(
         state,
         batch,
         lambda sr: {"content": (sr - batch[1]).abs().mean()},
-        penalty=lambda hr: hr.new_tensor(float("nan")),
+        penalty=lambda hr: discriminator(hr)[0].mean() * float("nan"),
     )
     assert changed(state.network, before)
     assert not changed(state.opponent.network, opponent)

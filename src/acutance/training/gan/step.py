@@ -82,7 +82,7 @@ def _update(
     optimiser.zero_grad()
     loss.backward()
     norm = nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
-    fine = bool(torch.isfinite(norm) & torch.isfinite(loss))
+    fine = bool(torch.isfinite(norm))
     if fine:
         for group in optimiser.param_groups:
             group["lr"] = rate
