@@ -1,8 +1,10 @@
 """Image files: every kind of pixel in, metadata through, damage named, nothing half-written."""
 
+import os
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +17,13 @@ from acutance.errors import UserError
 from acutance.image.io import (
     FORMATS,
     LARGEST_SIDE,
+    STALE,
+    SUFFIXES,
     Picture,
     atomic,
     decode_rgb8,
     format_of,
+    nameless_file,
     open_picture,
     pixels,
     read_rgb,
@@ -651,6 +656,53 @@ def test_a_file_that_appears_meanwhile_stays(tmp_path: Path) -> None:
         write_slowly()
     assert path.read_text() == "theirs"
     assert leftovers(tmp_path) == []
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    """Files that are old and that no process holds; nobody else's, and no folder."""
+    fcntl = pytest.importorskip("fcntl")
+    names = (".acutance-old.png", ".acutance-held.png", ".acutance-new.png", "mine.png")
+    for name in names:
+        (tmp_path / name).write_bytes(b"half")
+        age = 60 if "new" in name else 2 * STALE
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    (tmp_path / ".acutance-folder").mkdir()
+    with (tmp_path / ".acutance-held.png").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # as a process does that is still writing
+        with atomic(tmp_path / "a.txt", overwrite=False) as partial:
+            partial.write_text("ours")
+    assert {p.name for p in tmp_path.iterdir()} == {*names[1:], ".acutance-folder", "a.txt"}
+
+
+def test_a_file_that_is_written_for_hours_is_not_taken_for_a_leftover(tmp_path: Path) -> None:
+    with atomic(tmp_path / "slow.txt", overwrite=False) as slow:
+        slow.write_text("slow")
+        os.utime(slow, (time.time() - 2 * STALE,) * 2)
+        with atomic(tmp_path / "quick.txt", overwrite=False) as quick:
+            quick.write_text("quick")
+    assert (tmp_path / "slow.txt").read_text() == "slow"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["quick.txt", "slow.txt"]
+
+
+def test_a_nameless_file_is_read_by_its_path(tmp_path: Path) -> None:
+    for content in (b"one", b"two"):
+        with nameless_file(tmp_path) as (file, name):
+            file.write(content)
+            file.flush()
+            assert Path(name).read_bytes() == content
+            if sys.platform != "win32":
+                assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_suffixes_are_those_of_formats_that_can_be_read(tmp_path: Path) -> None:
+    image = pyvips.Image.new_from_array(noise(4, 5, 3))
+    for suffix in (".png", ".jpg", ".jfif", ".webp", ".tif", ".gif", ".avif"):
+        assert suffix in SUFFIXES
+        image.write_to_file(str(tmp_path / f"a{suffix}"))
+        assert open_picture(tmp_path / f"a{suffix}").image.width == 5
+    for suffix, loader in ((".bmp", "magickload"), (".ppm", "ppmload"), (".jp2", "jp2kload")):
+        assert (suffix in SUFFIXES) == bool(pyvips.type_find("VipsForeignLoad", loader))
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])

@@ -312,6 +312,16 @@ def test_a_file_is_the_array_upscaled_with_its_metadata(
     assert list(tmp_path.rglob(".acutance-*")) == []
 
 
+def test_pictures_of_one_size_are_not_mixed_up(small: Path, tmp_path: Path) -> None:
+    """libvips remembers files by name, and a temporary file may have the last one's."""
+    upscaler, _ = faked(small)
+    for i in range(3):
+        write_rgb8(tmp_path / "a.png", noise(9, 11, 3, seed=i))
+        upscaler.upscale_file(tmp_path / "a.png", tmp_path / "b.png", overwrite=True)
+        found = pixels(open_picture(tmp_path / "b.png").image, tmp_path / "b.png")
+        np.testing.assert_array_equal(found, upscaler(noise(9, 11, 3, seed=i)))
+
+
 @pytest.mark.parametrize("kind", ["jpg", "webp", "avif"])
 def test_lossy_targets_follow_the_quality(small: Path, tmp_path: Path, kind: str) -> None:
     upscaler, _ = faked(small)

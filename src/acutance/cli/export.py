@@ -14,7 +14,6 @@ def export(
     *,
     name: str | None = None,
     out: Path | None = None,
-    detail_of: str | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Write a run's averaged weights as safetensors, ONNX and a card.
@@ -27,8 +26,6 @@ def export(
         Name of the model; SIZE-xSCALE by default.
     out
         Folder for the files; RUN/export by default.
-    detail_of
-        For a GAN model: name of the faithful model that it was trained from, for `upscale --detail`.
     overwrite
         Replace existing files.
     """
@@ -43,7 +40,5 @@ def export(
     network, card = load_run(run)
     if name:
         card = dataclasses.replace(card, name=name)
-    if detail_of:
-        card = dataclasses.replace(card, detail_of=detail_of)
     path = write(network, card, out or run / "export", overwrite=overwrite)
     print(f"{path}: `acutance upscale PHOTO --model {path}` uses it")

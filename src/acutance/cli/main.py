@@ -4,7 +4,7 @@ import signal
 import sys
 import warnings
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 import acutance
 from acutance.cli.benchmark import benchmark
@@ -64,7 +64,10 @@ def main() -> None:
 
 def usage_error(error: CycloptsError) -> str:
     """One line: what is wrong with the command, and where its help is."""
-    text = " ".join(str(error).split()).rstrip(".")
+    text = " ".join(str(error).split())
+    if isinstance(error, UnusedCliTokensError):
+        text = f"nothing takes {' '.join(error.unused_tokens or ())}"
+    text = text if text.endswith("...") else text.removesuffix(".")
     command = " ".join(["acutance", *(error.command_chain or ())])
     return f"{text[:1].lower()}{text[1:]}; `{command} --help` says what there is"
 

@@ -7,11 +7,13 @@ it upright, in sRGB or gray, 8 or 16 bits, with or without alpha, and says what 
 
 import contextlib
 import os
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyvips
@@ -19,28 +21,37 @@ from numpy.typing import NDArray
 
 from acutance.errors import UserError
 
+if sys.platform != "win32":
+    import fcntl
+
 FORMATS = ("png", "jpg", "webp", "tiff", "avif")
 """What can be written."""
 
-SUFFIXES = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".avif",
-    ".heic",
-    ".heif",
-    ".bmp",
-    ".gif",
-    ".ppm",
-    ".pgm",
-    ".pnm",
-    ".jp2",
+_LOADERS = {
+    ".png": "pngload",
+    ".jpg": "jpegload",
+    ".jpeg": "jpegload",
+    ".jpe": "jpegload",
+    ".jfif": "jpegload",
+    ".webp": "webpload",
+    ".tif": "tiffload",
+    ".tiff": "tiffload",
+    ".avif": "heifload",
+    ".heic": "heifload",
+    ".heif": "heifload",
+    ".gif": "gifload",
+    ".jxl": "jxlload",
+    ".jp2": "jp2kload",
+    ".bmp": "magickload",
+    ".ppm": "ppmload",
+    ".pgm": "ppmload",
+    ".pnm": "ppmload",
+}
+
+SUFFIXES = tuple(
+    suffix for suffix, loader in _LOADERS.items() if pyvips.type_find("VipsForeignLoad", loader)
 )
-"""File names that a search through a folder takes for images."""
+"""File names that a search through a folder takes for images: what libvips reads here."""
 
 PIXEL_LIMIT = 500_000_000
 """Pixels above which a file is refused as a decompression bomb, unless the limit is raised."""
@@ -264,6 +275,24 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         ) from error
 
 
+STALE = 3600.0
+"""Seconds after which a temporary file that no process holds was left by one that was killed."""
+
+
+@contextlib.contextmanager
+def nameless_file(folder: Path) -> Iterator[tuple[IO[bytes], str]]:
+    """A temporary file in ``folder`` and a path that opens it again, in this process.
+
+    On POSIX it has no name in the folder: nothing is left of it, however the process ends.
+    """
+    if os.path.exists("/dev/fd/0"):  # noqa: PTH110 - a device, not a path of ours
+        with tempfile.TemporaryFile(prefix=".acutance-", dir=folder) as file:
+            yield file, f"/dev/fd/{file.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile(prefix=".acutance-", dir=folder) as named:
+            yield named.file, named.name
+
+
 @contextlib.contextmanager
 def atomic(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends well.
@@ -275,15 +304,17 @@ def atomic(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """
     _must_be_free(path, overwrite=overwrite)
     make_folder(path.parent)
+    _remove_stale(path.parent)
     try:
         # A name of its own, with the suffix, which tells libvips the format.
         handle, name = tempfile.mkstemp(prefix=".acutance-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
     except OSError as error:
         raise UserError(
             f"cannot write to {path.parent}: {error.strerror}; choose another --output"
         ) from error
     partial = Path(name)
+    if not (held := _lock(handle)):
+        os.close(handle)
     try:
         yield partial
         umask = os.umask(0)
@@ -304,6 +335,30 @@ def atomic(path: Path, *, overwrite: bool) -> Iterator[Path]:
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+        if held:
+            os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Mark an open file as in use until it is closed; False when another process uses it."""
+    if sys.platform == "win32":  # where a file in use cannot be renamed either
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # in use, or a file system without locks
+        return False
+    return True
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove what killed processes left in a folder: old temporary files that nobody holds."""
+    for path in folder.glob(".acutance-*"):
+        with contextlib.suppress(OSError):  # another process may be quicker, or own the file
+            if not path.is_file() or time.time() - path.stat().st_mtime < STALE:
+                continue
+            with path.open("rb") as file:
+                if _lock(file.fileno()):
+                    path.unlink()
 
 
 def _vips_write(

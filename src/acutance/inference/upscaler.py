@@ -6,7 +6,6 @@ The command line, the evaluation and a Python program all run this code.
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -23,6 +22,7 @@ from acutance.image.io import (
     Picture,
     check_target,
     make_folder,
+    nameless_file,
     open_picture,
     pixels,
     save_picture,
@@ -200,13 +200,15 @@ class Upscaler:
             bands, size = picture.image.bands, 2 if picture.largest == 65535 else 1
             if shutil.disk_usage(folder).free < width * height * bands * size:
                 raise UserError(f"not enough free space in {folder} for {width} x {height} pixels")
-            with tempfile.NamedTemporaryFile(prefix=".acutance-", dir=folder) as raw:
+            with nameless_file(folder) as (raw, name):
                 dtype = np.dtype(np.uint16 if size == 2 else np.uint8)
                 for top, left, part in self._parts(_PictureSource(picture), progress):
                     _write_part(raw, _from_unit(part, dtype), top, left, width)
                 raw.flush()
+                form = "ushort" if size == 2 else "uchar"
+                # Without revalidate, libvips would know another file of that name and size.
                 image = pyvips.Image.rawload(
-                    raw.name, width, height, bands, format="ushort" if size == 2 else "uchar"
+                    name, width, height, bands, format=form, revalidate=True
                 )
                 save_picture(image, target, like=picture, quality=quality, overwrite=overwrite)
         except OSError as error:
