@@ -8,8 +8,9 @@ from typing import Any
 from acutance.data.benchmarks import BenchmarkImage
 from acutance.evaluation.contenders import Contender, Cost, Group, costs
 from acutance.evaluation.run import Row, run
-from acutance.evaluation.store import Key, Store, picture_key
+from acutance.evaluation.store import Key, Measured, Store, picture_key
 from acutance.evaluation.table import Line, published, summarise
+from acutance.metrics.perceptual import COLUMNS, Perceptual
 from acutance.metrics.protocol import Protocol
 
 ORDER: tuple[Group, ...] = ("interpolation", "published", "weights", "trained", "acutance")
@@ -49,15 +50,23 @@ class Comparison:
     store: Store
     scale: int
     protocol: Protocol
+    perceptual: Perceptual | None = None
 
     def missing(self, contender: Contender) -> list[BenchmarkImage]:
-        """The pictures that a contender has no score of; none when it cannot be run."""
+        """The pictures that a contender lacks figures of; none when it cannot be run."""
         if contender.open is None:
             return []
-        return [p for p in self.pictures if self._key(contender, p) not in self.store.scores]
+        wanted = set(COLUMNS) - set(self.perceptual.missing) if self.perceptual else set()
+        stored = self.store.figures
+        return [
+            picture
+            for picture in self.pictures
+            if (key := self._key(contender, picture)) not in stored
+            or wanted - set(stored[key].perceptual)
+        ]
 
     def measure(self, contender: Contender) -> Iterator[Row]:
-        """Measure what is missing, in fp32; each score is stored before the next is made.
+        """Measure what is missing, in fp32; figures are stored before the next are made.
 
         Raises:
             UserError: a picture or a model cannot be used, or the score cannot be stored.
@@ -67,17 +76,30 @@ class Comparison:
             return
         assert contender.open is not None
         methods = {contender.method: contender.open("fp32").upscale}
-        rows = run(methods, todo, scale=self.scale, protocol=self.protocol)
+        rows = run(
+            methods, todo, scale=self.scale, protocol=self.protocol, perceptual=self.perceptual
+        )
         for picture, row in zip(todo, rows, strict=True):
-            self.store.add(self._key(contender, picture), row.score)
+            self.store.add(self._key(contender, picture), Measured(row.score, row.perceptual))
             yield row
+
+    def lines(self, contender: Contender) -> list[Line]:
+        """A contender's means, set by set and over all last; none where a picture is missing."""
+        if contender.open is None or self.missing(contender):
+            return []
+        rows = []
+        for picture in self.pictures:
+            found = self.store.figures[self._key(contender, picture)]
+            seen = found.perceptual if self.perceptual else {}
+            rows.append(Row(contender.method, picture.set_name, picture.name, found.score, seen))
+        return summarise(rows)
 
     def standings(self) -> list[Standing]:
         """Interpolation, published rows, published weights, those trained here, ours.
 
         What lacks a picture is left out; what cannot be run says why.
         """
-        lines = [(contender, self._lines(contender)) for contender in self.contenders]
+        lines = [(contender, self.lines(contender)) for contender in self.contenders]
         complete = next((own for _, own in lines if own), [])
         copied = published(self.scale, self.protocol, complete)
         found = [_copied(line, self.scale) for line in copied]
@@ -92,19 +114,6 @@ class Comparison:
     @cached_property
     def _hashes(self) -> dict[BenchmarkImage, str]:
         return {picture: picture_key(picture.path) for picture in self.pictures}
-
-    def _lines(self, contender: Contender) -> list[Line]:
-        """A contender's means, set by set and over all last; none where a picture is missing."""
-        if contender.open is None or self.missing(contender):
-            return []
-        return summarise(
-            [
-                Row(
-                    contender.method, p.set_name, p.name, self.store.scores[self._key(contender, p)]
-                )
-                for p in self.pictures
-            ]
-        )
 
     def _standing(self, contender: Contender, line: Line | None) -> Standing:
         time = self.store.time(contender.key, self.scale)

@@ -6,7 +6,7 @@ A line is complete or was being written when the process died; only the last one
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,17 @@ class Time:
     commit: str
 
 
+@dataclass(frozen=True)
+class Measured:
+    """One picture's figures for one contender."""
+
+    score: Score
+    perceptual: dict[str, float] = field(default_factory=dict)
+    """By the keys of ``metrics.perceptual.COLUMNS``; empty where they were not asked for."""
+
+
 class Store:
-    """Scores and times, in memory and in a file that grows with them.
+    """Figures and times, in memory and in a file that grows with them.
 
     Args:
         path: the file; it is made with the first measurement. None keeps nothing.
@@ -56,15 +65,18 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.scores: dict[Key, Score] = {}
+        self.figures: dict[Key, Measured] = {}
         self._times: dict[tuple[str, int], Time] = {}
         if path is not None and path.exists():
             self._read(path)
 
-    def add(self, key: Key, score: Score) -> None:
-        """One picture's figures."""
-        self.scores[key] = score
-        self._append([{"what": "score", **asdict(key), **asdict(score)}])
+    def add(self, key: Key, measured: Measured) -> None:
+        """One picture's figures; they replace earlier ones."""
+        self.figures[key] = measured
+        entry = {"what": "score", **asdict(key), **asdict(measured.score)}
+        if measured.perceptual:
+            entry["perceptual"] = measured.perceptual
+        self._append([entry])
 
     def replace_times(self, times: Sequence[Time]) -> None:
         """The times of one machine at one moment; earlier ones are forgotten."""
@@ -116,7 +128,8 @@ class Store:
         what = entry.pop("what")
         if what == "score":
             score = Score(**{name: entry.pop(name) for name in ("psnr", "ssim", "hfenn")})
-            self.scores[Key(**entry)] = score
+            perceptual = entry.pop("perceptual", {})
+            self.figures[Key(**entry)] = Measured(score, perceptual)
         elif what == "time":
             time = Time(**entry)
             self._times[time.contender, time.scale] = time
