@@ -136,20 +136,21 @@ class Bands(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         largest = max(size for size, _ in BANDS)
-        kernels = []
-        for size, sigma in BANDS:
-            kernel = torch.from_numpy(log_kernel(size, sigma)).float()
-            kernel = kernel / (kernel.abs().sum() / 2)
-            kernels.append(F.pad(kernel, [(largest - size) // 2] * 4))
-        self.register_buffer("kernel", torch.stack(kernels)[:, None], persistent=False)
+        kernel = torch.zeros(3 * len(BANDS), 3, largest, largest)
+        for band, (size, sigma) in enumerate(BANDS):
+            log = torch.from_numpy(log_kernel(size, sigma)).float()
+            log = F.pad(log / (log.abs().sum() / 2), [(largest - size) // 2] * 4)
+            for colour in range(3):
+                kernel[colour * len(BANDS) + band, colour] = log
+        self.register_buffer("kernel", kernel, persistent=False)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """``(N, 3, H, W)`` to ``(N, 6, H, W)`` in about [-1, 1], fp32; edges mirrored."""
-        n, c, h, w = x_NCHW.shape
+        """``(N, 3, H, W)`` to ``(N, 6, H, W)`` in about [-1, 1], fp32; edges mirrored.
+
+        All colours in one convolution, though most of its weights are zero: its gradient takes a
+        fifth of the time of one colour after the other.
+        """
         reach = self.kernel.shape[-1] // 2
         with torch.autocast(x_NCHW.device.type, enabled=False):
-            planes = x_NCHW.float().reshape(n * c, 1, h, w)
-            padded = F.pad(planes, [reach] * 4, mode="reflect")
-            bands = F.conv2d(padded, self.kernel)
-        stacked = bands.reshape(n, c * len(BANDS), h, w)
-        return stacked.contiguous(memory_format=torch.channels_last)
+            padded = F.pad(x_NCHW.float(), [reach] * 4, mode="reflect")
+            return F.conv2d(padded, self.kernel)
