@@ -134,7 +134,7 @@ class Comparison:
 
 
 def _copied(line: Line, scale: int) -> Standing:
-    """A published row; its cost is that of our implementation, where there is one."""
+    """A published row with its cost, where that is known."""
     return Standing(
         scale=scale,
         method=line.method,
@@ -153,5 +153,5 @@ def _cost(cost: Cost | None, scale: int) -> dict[str, Any]:
     return {
         "parameters": cost.parameters,
         "macs_per_lr_pixel": cost.macs_per_lr_pixel,
-        "macs_per_output_pixel": cost.macs_per_lr_pixel / scale**2,
+        "macs_per_output_pixel": cost.macs_per_lr_pixel and cost.macs_per_lr_pixel / scale**2,
     }

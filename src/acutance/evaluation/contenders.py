@@ -26,8 +26,8 @@ class Cost:
 
     parameters: int
     """Trainable numbers."""
-    macs_per_lr_pixel: float
-    """Multiply-adds of the convolutions for one input pixel."""
+    macs_per_lr_pixel: float | None
+    """Multiply-adds of the convolutions for one input pixel; None where not published."""
 
 
 @dataclass(frozen=True)
@@ -126,12 +126,13 @@ def contenders(
 
 
 def costs() -> dict[tuple[str, int], Cost]:
-    """Cost by the network's name in the 2017 table and the scale."""
+    """Cost by the network's name in published tables and the scale."""
     text = (files("acutance.evaluation") / "costs.csv").read_text(encoding="utf-8")
     entries = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     return {
         (entry["network"], int(entry["scale"])): Cost(
-            int(entry["parameters"]), float(entry["macs_per_lr_pixel"])
+            int(entry["parameters"]),
+            float(entry["macs_per_lr_pixel"]) if entry["macs_per_lr_pixel"] else None,
         )
         for entry in entries
     }

@@ -39,7 +39,7 @@ def to_markdown(standings: Sequence[Standing], about: Circumstances, *, image: s
         parts.append(f"![Quality against cost]({image})\n")
     for scale in dict.fromkeys(standing.scale for standing in standings):
         own = [_cells(s) for s in standings if s.scale == scale]
-        parts.append(f"## x{scale}\n\n{_table(own)}")
+        parts.append(f"## x{scale}\n\n{_table([HEAD, *own])}")
     parts.append(_foot(standings, about))
     return "\n".join(parts)
 
@@ -97,11 +97,13 @@ def _amount(value: float | None) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(HEAD, *rows, strict=True)]
+    """Head and rows; columns without a figure are left out."""
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
     rule = ["-" * w if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    head, *body = zip(*columns, strict=True)
     text = []
-    for row in (HEAD, rule, *rows):
-        name, *numbers = row
+    for name, *numbers in (head, rule, *body):
         cells = [name.ljust(widths[0])]
         cells += [cell.rjust(w) for cell, w in zip(numbers, widths[1:], strict=True)]
         text.append(f"| {' | '.join(cells)} |")
@@ -119,8 +121,9 @@ def _foot(standings: Sequence[Standing], about: Circumstances) -> str:
             "([baselines](../baselines.md))."
         )
     lines.append(
-        "Multiply-adds are those of all convolutions, the fixed bicubic branch left out; for VDSR, "
-        "DRCN, LapSRN and SCN those of this package's implementation."
+        "Multiply-adds are those of all convolutions, the fixed bicubic branch left out; of VDSR, "
+        "DRCN, LapSRN and SCN those of this package's implementation, of other published rows as "
+        "published."
     )
     if about.machines:
         lines.append(

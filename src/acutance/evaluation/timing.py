@@ -39,8 +39,8 @@ def measure_time(contender: Contender, *, scale: int, machine: str, commit: str)
     """
     assert contender.open is not None
     opened = contender.open("auto")
-    cost = contender.cost.macs_per_lr_pixel if contender.cost else 0.0
-    lr = _picture(lr_side(scale, cost))
+    cost = contender.cost.macs_per_lr_pixel if contender.cost else None
+    lr = _picture(lr_side(scale, cost or 0.0))
     reference_lr = _picture(lr_side(scale, 0.0))
     reference = bicubic(scale)
     opened.upscale(lr)
