@@ -4,11 +4,12 @@ import dataclasses
 import json
 import shlex
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any
 
 from acutance.errors import UserError
 from acutance.recipes import baselines, bicubic, gan, photo
-from acutance.training.config import TrainConfig
+from acutance.training.config import FOLDERS, TrainConfig
 
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "base-x2": bicubic.base_x2,
@@ -27,9 +28,6 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "scn-x8": baselines.scn_x8,
 }
 
-FOLDERS = ("gan.backbones",)
-"""Settings that name a folder of this machine: no card tells it."""
-
 
 def recipe(name: str) -> TrainConfig:
     """A recipe's configuration. Raises UserError for an unknown name."""
@@ -47,7 +45,8 @@ def command(config: TrainConfig) -> str:
     own, usual = dataclasses.asdict(config), dataclasses.asdict(recipe(config.recipe))
     words = ["acutance", "train", config.recipe]
     if config.start:
-        words += ["--from", config.start]
+        start = PurePath(config.start)
+        words += ["--from", start.name if start.is_absolute() else config.start]
     words += ["--data", "DIR", "--out", "RUN"]
     for key in own:
         if own[key] != usual[key] and key != "start":

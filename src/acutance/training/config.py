@@ -192,6 +192,33 @@ class TrainConfig:
                 group[last] = text
         return TrainConfig.from_dict(values)
 
+    def changes(self, before: "TrainConfig") -> list[str]:
+        """What differs from the configuration of an earlier part of the run, as ``--set`` takes it.
+
+        >>> start = TrainConfig(recipe="base-x4", size="base", scale=4)
+        >>> start.override({"learning_rate": "0.0005"}).changes(start)
+        ['learning_rate=0.0005, was 0.001']
+        """
+        old, new = _flat(dataclasses.asdict(before)), _flat(dataclasses.asdict(self))
+        return [
+            f"{key}={json.dumps(value)}, was {json.dumps(old.get(key))}"
+            for key, value in new.items()
+            if value != old.get(key) and key not in FOLDERS
+        ]
+
+
+FOLDERS = ("gan.backbones",)
+"""Settings that name a folder of this machine: no card tells it."""
+
+
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    """Settings by their names, those of a part as PART.NAME."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        parts = value.items() if isinstance(value, dict) else ()
+        found |= {f"{key}.{name}": part for name, part in parts} or {key: value}
+    return found
+
 
 def _typed(kind: Any, value: Any, where: str) -> Any:
     """``value`` as ``kind``, recursively through dataclasses, tuples, unions and literals."""

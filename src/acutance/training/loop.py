@@ -123,6 +123,8 @@ def _train(
     )
     if resume:
         state.load(run / run_folder.LAST)
+        for change in config.changes(run_folder.read_config(run)):
+            state.counters.changes.append(f"from step {state.counters.step}: {change}")
     photos = load_training_data(
         data,
         scale=config.scale,
@@ -136,6 +138,7 @@ def _train(
     facts = {
         "recipe": config.recipe,
         "command": command,
+        **run_folder.before(config.start, run if resume else None),
         **photos.facts(),
         "commit": commit(),
         "hardware": describe(place) + (f", {together.count} processes" * (together.count > 1)),
@@ -356,6 +359,7 @@ class _Loop:
             "lr_pixels": counters.lr_pixels,
             "skipped": counters.skipped,
             "validation_psnr": counters.history,
+            **({"changes": counters.changes} if counters.changes else {}),
             **({"alarms": counters.alarms} if counters.alarms else {}),
             **self.stage.summary(),
         }

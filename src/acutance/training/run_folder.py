@@ -121,6 +121,25 @@ def load_start(start: str) -> dict[str, Tensor]:
     return {name: p.detach() for name, p in network.named_parameters()}
 
 
+TOLD_OF_BEFORE = ("command", "changes", "commit", "steps", "minutes", "data_sha256", "before")
+
+
+def before(start: str | None, resumed: Path | None) -> dict[str, Any]:
+    """What run.json tells of the run that this one starts from, if it does: ``{"before": ...}``.
+
+    Args:
+        start: what the run starts from.
+        resumed: the run itself where it is resumed: it has it already.
+    """
+    if resumed is not None:
+        known = read_summary(resumed) if (resumed / SUMMARY).exists() else {}
+        return {"before": known["before"]} if "before" in known else {}
+    if start is None or not (Path(start) / SUMMARY).exists():
+        return {}
+    summary = read_summary(Path(start))
+    return {"before": {key: summary[key] for key in TOLD_OF_BEFORE if key in summary}}
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

@@ -30,6 +30,8 @@ class Counters:
     best_psnr: float = 0.0
     history: list[float] = field(default_factory=list)
     """Validation PSNR of the averaged weights, in dB, in order."""
+    changes: list[str] = field(default_factory=list)
+    """Settings that were changed when the run was resumed, and at which step."""
     alarms: list[str] = field(default_factory=list)
     """What went wrong, and at which step."""
     points: list[dict[str, float]] = field(default_factory=list)
