@@ -70,6 +70,37 @@ def test_figures_are_recorded_in_the_card(
     assert set(card["metrics"]["poster2017"]) == {"Set5", "Set14", "all"}
 
 
+def test_perceptual_figures_are_recorded_too(
+    acutance: Run, sets: Path, model: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "model"
+    shutil.copytree(model.parent, copy)
+    words = ("evaluate", "--data", sets, "--scale", 2, "--model", copy, "--quiet", "--record")
+    result = acutance(*words, "--perceptual", "--format", "json")
+    printed = next(x for x in json.loads(result.out)["lines"] if x["set_name"] == "all")
+    figures = json.loads((copy / "tiny-x2.json").read_text())["metrics"]["poster2017"]["all"]
+    assert figures["lr_psnr"] == pytest.approx(printed["lr_psnr"], abs=1e-4)
+    assert figures["niqe"] is None  # the pictures are too small
+    assert "lpips" not in figures  # no backbone
+
+
+def test_published_perceptual_rows_stand_beside_their_set(
+    acutance: Run, sets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acutance.evaluation.table.CUSTOMARY_SETS", {"Set5": 2, "BSDS100": 100})
+    words = ("evaluate", "--data", sets, "--model", "none", "--quiet", "--protocol", "standard")
+    found = json.loads(acutance(*words, "--perceptual", "--format", "json").out)["lines"]
+    lpips = {line["method"]: line["lpips"] for line in found if line["published"]}
+    assert lpips == {"SRGAN (SPSR paper)": 0.088, "ESRGAN (SPSR paper)": 0.075} | {
+        "SPSR (SPSR paper)": 0.064
+    }
+    printed = acutance(*words, "--perceptual").out
+    row = next(line for line in printed.splitlines() if "SPSR (SPSR" in line)
+    assert [cell.strip() for cell in row.split("|")[2:9]] == ["Set5", "2", *[""] * 5]
+    assert "| 0.064 |" in " ".join(row.split())
+    assert "SPSR" not in acutance(*words).out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -142,7 +142,8 @@ def evaluate(
     total = len(methods) * len(pictures)
     found += track(results, "measuring", total=total, console=console, disable=quiet)
     lines = table.summarise(found)
-    lines += table.published(scale, rules, lines)
+    more = table.published_perceptual(scale, rules, lines) if seen else []
+    lines += [*table.published(scale, rules, lines), *more]
     write = {"md": table.to_markdown, "csv": table.to_csv, "json": table.to_json}[output_format]
     per_image = table.rows_to_csv(found, scale=scale, protocol=rules, missing=missing)
     text = write(lines, scale=scale, protocol=rules, missing=missing)

@@ -180,6 +180,7 @@ def place_labels(
     labels: Sequence[tuple[str, float, float, bool]],
     *,
     taken: Sequence[Any] = (),
+    strong_offsets: Sequence[tuple[int, int, str, str]] = OFFSETS,
 ) -> None:
     """Write labels beside their marks where they cover neither marks nor each other.
 
@@ -187,6 +188,7 @@ def place_labels(
         axis: with its limits and scales set.
         labels: text, x, y, and whether it is to stand out.
         taken: artists that are there already.
+        strong_offsets: where those that stand out may be, as ``OFFSETS``.
     """
     from matplotlib.transforms import Bbox
 
@@ -199,7 +201,7 @@ def place_labels(
     covered += [Bbox([[x - reach, y - reach], [x + reach, y + reach]]) for x, y in spots]
     inside = axis.get_window_extent(renderer)
     for text, x, y, strong in labels:
-        for dx, dy, ha, va in OFFSETS:
+        for dx, dy, ha, va in strong_offsets if strong else OFFSETS:
             note = axis.annotate(
                 text,
                 (x, y),

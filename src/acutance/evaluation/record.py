@@ -1,6 +1,7 @@
 """Measured figures into a model's card, so that ``acutance models`` and the docs can quote them."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,11 +26,12 @@ def record(card_path: Path, lines: Sequence[Line], *, protocol: Protocol) -> Non
     figures = {
         line.set_name: {
             "images": line.images,
-            "psnr": round(line.psnr, 4),
-            "ssim": round(line.ssim, 5),
+            "psnr": _rounded(line.psnr),
+            "ssim": _rounded(line.ssim, 5),
             "hfeni": _rounded(line.hfeni),
             "pooled_hfeni": _rounded(line.pooled_hfeni),
             "median_hfeni": _rounded(line.median_hfeni),
+            **{key: _rounded(value) for key, value in line.perceptual.items()},
         }
         for line in lines
     }
@@ -38,5 +40,6 @@ def record(card_path: Path, lines: Sequence[Line], *, protocol: Protocol) -> Non
         write_card(partial, dataclasses.replace(card, metrics=metrics))
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+def _rounded(value: float | None, digits: int = 4) -> float | None:
+    """None for what is not known or is no number, which JSON cannot hold."""
+    return None if value is None or not math.isfinite(value) else round(value, digits)

@@ -22,10 +22,10 @@ class Line:
     method: str
     set_name: str
     images: int
-    psnr: float
-    """Mean over the pictures, dB."""
-    ssim: float
-    """Mean over the pictures."""
+    psnr: float | None
+    """Mean over the pictures, dB. None where not published."""
+    ssim: float | None
+    """Mean over the pictures. None where not published."""
     hfeni: float | None
     """Mean of the pictures' inverses, as in the 2017 table. None where not published."""
     pooled_hfeni: float | None
@@ -63,8 +63,6 @@ def published(scale: int, protocol: Protocol, lines: Sequence[Line]) -> list[Lin
 
 def published_rows(scale: int, protocol: Protocol) -> list[Line]:
     """Every published row of a scale and protocol."""
-    text = (files("acutance.evaluation") / "published.csv").read_text(encoding="utf-8")
-    entries = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     return [
         Line(
             method=f"{entry['method']} ({entry['source']})",
@@ -77,9 +75,36 @@ def published_rows(scale: int, protocol: Protocol) -> list[Line]:
             median_hfeni=None,
             published=True,
         )
-        for entry in entries
-        if int(entry["scale"]) == scale and entry["protocol"] == protocol.name
+        for entry in _entries_of("published.csv", scale, protocol)
     ]
+
+
+def published_perceptual(scale: int, protocol: Protocol, lines: Sequence[Line]) -> list[Line]:
+    """Published perceptual rows of the customary sets that a table holds whole."""
+    counts = {line.set_name: line.images for line in lines}
+    return [
+        Line(
+            method=f"{entry['method']} ({entry['source']})",
+            set_name=entry["set"],
+            images=CUSTOMARY_SETS[entry["set"]],
+            psnr=float(entry["psnr"]) if entry["psnr"] else None,
+            ssim=None,
+            hfeni=None,
+            pooled_hfeni=None,
+            median_hfeni=None,
+            published=True,
+            perceptual={"lpips": float(entry["lpips"])},
+        )
+        for entry in _entries_of("published_perceptual.csv", scale, protocol)
+        if counts.get(entry["set"]) == CUSTOMARY_SETS[entry["set"]]
+    ]
+
+
+def _entries_of(name: str, scale: int, protocol: Protocol) -> list[dict[str, str]]:
+    """The rows of a scale and protocol in one of the package's tables."""
+    text = (files("acutance.evaluation") / name).read_text(encoding="utf-8")
+    entries = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    return [e for e in entries if int(e["scale"]) == scale and e["protocol"] == protocol.name]
 
 
 Missing = Mapping[str, str]
@@ -99,8 +124,8 @@ def to_markdown(
             f"*{line.method}*" if line.published else line.method,
             line.set_name,
             str(line.images),
-            f"{line.psnr:.2f}" if line.published else f"{line.psnr:.3f}",
-            f"{line.ssim:.4f}",
+            _number(line.psnr, 2 if line.published else 3),
+            _number(line.ssim),
             _number(line.hfeni),
             _number(line.pooled_hfeni),
             _number(line.median_hfeni),
@@ -142,7 +167,8 @@ def to_json(
         reasons = dict(missing)
         found["missing"] = reasons
         for entry in entries:
-            entry |= dict.fromkeys(reasons)
+            if not entry["published"]:
+                entry |= dict.fromkeys(reasons)
     return json.dumps(found, indent=2) + "\n"
 
 
@@ -155,7 +181,8 @@ def _columns(lines: Sequence[Line], missing: Missing | None) -> list[str]:
 def _cell(line: Line, key: str, missing: Missing | None) -> str:
     if key in line.perceptual:
         value = line.perceptual[key]
-        return "" if np.isnan(value) else f"{value:.2f}" if key == "lr_psnr" else f"{value:.4f}"
+        digits = 2 if key == "lr_psnr" else 3 if line.published else 4
+        return "" if np.isnan(value) else f"{value:.{digits}f}"
     return "" if line.published else (missing or {}).get(key, "")
 
 
@@ -223,8 +250,8 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _number(value: float | None, digits: int = 4) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def _plain(value: object) -> object:
