@@ -1,0 +1,185 @@
+"""Sample sheets: six held-out photos four times larger, crops of several methods side by side.
+
+Usage: python benchmarks/samples.py --photos DIR [--model NAME]
+
+Each photo is reduced by MATLAB's bicubic, rounded to 8 bits, and enlarged again: by nearest
+neighbour (that is the input), bicubic, the faithful model, and the GAN model that belongs to it,
+where there is one. Writes docs/images/sample-NAME.webp, each below 100 KB, and docs/samples.md,
+which names the photos' sources and licences. None of them was trained on.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from acutance.errors import UserError
+from acutance.image.io import read_rgb
+from acutance.image.resize import resize
+from acutance.inference.blend import detailed_model
+from acutance.inference.models import find_card
+from acutance.inference.upscaler import Upscaler
+
+DOCS = Path(__file__).parent.parent / "docs"
+SCALE, SIDE, GAP, BAR = 4, 240, 4, 26  # pixels: a crop's side, between crops, above them for labels
+MOST_BYTES = 100_000
+
+Image = NDArray[np.floating]
+Method = Callable[[Image], Image]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A photo that may be redistributed, and the part of it that is shown."""
+
+    name: str
+    file: str
+    """Stem of its name among the training photos."""
+    top: int
+    left: int
+    source: str
+    licence: str
+
+
+SAMPLES = (
+    Sample(
+        "sign",
+        "clicval_22ea12c903e41583b7c469cb86040157_0520",
+        *(440, 180),
+        "CLIC 2025 validation, 22ea12c903e41583b7c469cb86040157",
+        "Unsplash License",
+    ),
+    Sample(
+        "facade",
+        "archsearch_stone_facades_05_0428",
+        *(40, 180),
+        "Pexels, by way of github.com/michaeltuszynski/ai-architectural-search, stone_facades_05",
+        "Pexels License",
+    ),
+    Sample(
+        "burger",
+        "cid22_3616956",
+        *(130, 60),
+        "Cloudinary Image Dataset '22, 3616956",
+        "CC BY-SA 4.0",
+    ),
+    Sample(
+        "coast",
+        "oceanic_539681_0305",
+        *(330, 440),
+        "Pexels, by way of github.com/tetiana-kolmychek/oceanic-awesomewm-theme, 539681",
+        "CC0, as stated there",
+    ),
+    Sample(
+        "grass",
+        "cid22_3571065",
+        *(190, 140),
+        "Cloudinary Image Dataset '22, 3571065",
+        "CC BY-SA 4.0",
+    ),
+    Sample(
+        "reeds",
+        "trident_scenic-view-of-lake-during-sunset-274948_0288",
+        *(100, 560),
+        "Pexels, by way of github.com/project-trident/trident-core, photo 274948",
+        "Pexels License or CC0",
+    ),
+)
+
+
+def methods(model: str) -> dict[str, Method]:
+    """What is shown between the input and the truth, by its label."""
+    faithful = Upscaler(model, device="cpu")
+    found: dict[str, Method] = {
+        "input": lambda lr: lr.repeat(SCALE, axis=0).repeat(SCALE, axis=1),
+        "bicubic": lambda lr: resize(
+            lr.astype(np.float64), SCALE * lr.shape[0], SCALE * lr.shape[1]
+        ),
+        f"{faithful.name}": lambda lr: faithful.upscale_float(lr.astype(np.float32)),
+    }
+    try:
+        detailed_model(find_card(model))
+    except UserError as reason:
+        print(f"without a GAN model: {reason}")
+        return found
+    crisp = Upscaler(model, device="cpu", detail=1)
+    found[f"{crisp.name}"] = lambda lr: crisp.upscale_float(lr.astype(np.float32))
+    return found
+
+
+def sheet(sample: Sample, folder: Path, shown: dict[str, Method]) -> pyvips.Image:
+    """The crops side by side, labelled."""
+    photo = np.rint(read_rgb(_find(folder, sample.file)) * 255)
+    height, width = (size // SCALE * SCALE for size in photo.shape[:2])
+    hr = photo[:height, :width]
+    lr = np.rint(resize(hr.astype(np.float64), height // SCALE, width // SCALE)).clip(0, 255) / 255
+    results = {label: method(lr) for label, method in shown.items()} | {"original": hr / 255}
+    area = (slice(sample.top, sample.top + SIDE), slice(sample.left, sample.left + SIDE))
+    columns = [_labelled(label, result[area]) for label, result in results.items()]
+    return pyvips.Image.arrayjoin(columns, across=len(columns), shim=GAP, background=255)
+
+
+def _find(folder: Path, stem: str) -> Path:
+    paths = sorted(folder.glob(f"{stem}.*"))
+    if not paths:
+        raise SystemExit(f"no {stem} in {folder}: unpack the training photos there")
+    return paths[0]
+
+
+def _labelled(label: str, crop: Image) -> pyvips.Image:
+    """A crop below its name."""
+    pixels = np.rint(np.asarray(crop).clip(0, 1) * 255).astype(np.uint8)
+    text = pyvips.Image.text(label, font="DejaVu Sans Bold 10", dpi=96).invert()
+    bar = text.embed((SIDE - text.width) // 2, 8, SIDE, BAR, extend="white")
+    bar = bar.bandjoin([bar, bar]).copy(interpretation="srgb")
+    return bar.join(pyvips.Image.new_from_array(pixels, interpretation="srgb"), "vertical")
+
+
+def save(image: pyvips.Image, path: Path) -> None:
+    """The best quality that stays below 100 KB."""
+    for quality in (92, 88, 84, 80, 74, 68):
+        data = image.webpsave_buffer(Q=quality, effort=6, smart_subsample=True, keep="none")
+        if len(data) < MOST_BYTES:
+            break
+    path.write_bytes(data)
+    print(f"{path.name}: {len(data) / 1e3:.0f} KB at quality {quality}")
+
+
+def page(labels: list[str]) -> str:
+    """The sheets with sources and licences."""
+    columns = ", ".join(["the input enlarged by nearest neighbour", *labels[1:], "the original"])
+    parts = [
+        "# Samples\n",
+        "Made by `python benchmarks/samples.py --photos PHOTOS`. Photos held out of training, "
+        "reduced by bicubic to\na quarter of their width and height and enlarged four times; "
+        f"crops of {SIDE} x {SIDE} pixels. From left to\nright: {columns}.\n",
+    ]
+    for sample in SAMPLES:
+        parts.append(
+            f"![{sample.name}](images/sample-{sample.name}.webp)\n\n"
+            f"{sample.source}. {sample.licence}; crops and reductions of it under the same terms.\n"
+        )
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Write sheets and page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--model", default="base-x4", help="the faithful one: a name or a card")
+    parser.add_argument("--docs", type=Path, default=DOCS, help="where to write")
+    options = parser.parse_args()
+    shown = methods(options.model)
+    (options.docs / "images").mkdir(parents=True, exist_ok=True)
+    for sample in SAMPLES:
+        image = sheet(sample, options.photos, shown)
+        save(image, options.docs / "images" / f"sample-{sample.name}.webp")
+    (options.docs / "samples.md").write_text(page(list(shown)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
