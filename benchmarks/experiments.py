@@ -21,7 +21,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+from acutance.evaluation.plot import MARKS, figure, place_labels
 
 DOCS = Path(__file__).parent.parent / "docs" / "benchmarks"
 RESULTS = DOCS / "experiments.csv"
@@ -108,7 +112,7 @@ def stored() -> list[Result]:
     if not RESULTS.exists():
         return []
     with RESULTS.open(newline="", encoding="utf-8") as file:
-        types = {field.name: field.type for field in fields(Result)}
+        types: dict[str, Any] = {field.name: field.type for field in fields(Result)}
         return [Result(**{k: types[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
 
 
@@ -178,42 +182,131 @@ def execute(group: str, name: str, seed: int, options: argparse.Namespace) -> Re
     )
 
 
+QUESTIONS = {
+    "structure": (
+        "What each part of the generator is worth: the bicubic branch, the downscaling layers, the "
+        "skip connections and the residual blocks of Korobchenko and Foco (2017), each left out in "
+        "turn at about the same cost."
+    ),
+    "alpha": (
+        "The weight of HFENN in the last quarter of a run, `MSE + alpha * HFENN`: what it gives in "
+        "HFENI and takes in PSNR. L1 before that."
+    ),
+    "losses": "Pixel losses alone, one after the other, and with the logarithm, HFENN and SSIM.",
+    "terms-x4": (
+        "Every network of the 2017 table at x4 with the same photos, crops, minutes and threads: "
+        "what each learns in so much time, not what it could reach."
+    ),
+    "terms-x8": "The same at x8.",
+}
+"""What a group asks, for the page."""
+
+
 def report(results: Sequence[Result]) -> str:
-    """A page: for each group a table of means over the seeds, with their spread."""
+    """A page: for each group its question, a plot, and a table of means over the seeds."""
     parts = [
         "# Experiments at equal wall-clock\n",
-        "Made by `python benchmarks/experiments.py`; every run is a line of\n"
-        "[experiments.csv](experiments.csv). Means over the seeds; ± is half of their range.\n"
-        "Quality: mean of the 119 pictures by `poster2017`.\n",
+        "Made by `python benchmarks/experiments.py`; every run is a line of experiments.csv. Means "
+        "over the\nseeds; \u00b1 is half of their range. A difference that is smaller than the "
+        "ranges of the two is none.\nQuality: mean of the 119 pictures by `poster2017`.\n",
     ]
     for group in GROUPS:
+        parts.append(f"## {group}\n\n{QUESTIONS[group]}\n")
         own = [r for r in results if r.group == group]
+        if not own:
+            parts.append("No runs yet.\n")
+            continue
+        if find_spec("matplotlib"):
+            parts.append(f"![{group}]({plot_name(group)}.png)\n")
         for minutes in sorted({r.minutes for r in own}):
-            here = [r for r in own if r.minutes == minutes]
-            threads = ", ".join(map(str, sorted({r.threads for r in here})))
-            hardware = "; ".join(sorted({r.hardware for r in here}))
-            parts.append(
-                f"## {group}\n\n{minutes:g} minutes a run, {threads} thread(s); {hardware}.\n"
-            )
-            head = ("| | seeds | parameters | MAC / LR px | LR Mpx seen | PSNR | SSIM | HFENI |",)
-            rows = [*head, "|---|---:|---:|---:|---:|---:|---:|---:|"]
-            for name in GROUPS[group]:
-                runs = [r for r in here if r.name == name]
-                if not runs:
-                    continue
-                cells = [
-                    spread([getattr(r, key) for r in runs], digits)
-                    for key, digits in (("psnr", 3), ("ssim", 4), ("hfeni", 4))
-                ]
-                seen = statistics.mean(r.lr_pixels for r in runs) / 1e6
-                rows.append(
-                    f"| {name} | {len(runs)} | {runs[0].parameters / 1e3:.0f} K "
-                    f"| {runs[0].macs_per_lr_pixel / 1e3:.0f} K | {seen:.1f} | "
-                    + " | ".join(cells)
-                    + " |"
-                )
-            parts.append("\n".join(rows) + "\n")
+            parts.append(_table(group, [r for r in own if r.minutes == minutes]))
     return "\n".join(parts)
+
+
+def _table(group: str, results: Sequence[Result]) -> str:
+    """Circumstances and a line for each that was varied; one budget."""
+    threads = ", ".join(map(str, sorted({r.threads for r in results})))
+    hardware = "; ".join(sorted({r.hardware for r in results}))
+    rows = [
+        f"{results[0].minutes:g} minutes a run, {threads} thread(s); {hardware}.\n",
+        "| | seeds | parameters | MAC / LR px | LR Mpx seen | PSNR | SSIM | HFENI |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, runs in by_name(group, results).items():
+        cells = [
+            spread([getattr(r, key) for r in runs], digits)
+            for key, digits in (("psnr", 3), ("ssim", 4), ("hfeni", 4))
+        ]
+        seen = statistics.mean(r.lr_pixels for r in runs) / 1e6
+        rows.append(
+            f"| {name} | {len(runs)} | {runs[0].parameters / 1e3:.0f} K "
+            f"| {runs[0].macs_per_lr_pixel / 1e3:.0f} K | {seen:.1f} | {' | '.join(cells)} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def by_name(group: str, results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Runs of a group by what is varied, in the order of ``GROUPS``."""
+    found = {name: [r for r in results if r.name == name] for name in GROUPS[group]}
+    return {name: runs for name, runs in found.items() if runs}
+
+
+def plot_name(group: str) -> str:
+    """Stem of a group's plot."""
+    return f"experiments-{group}"
+
+
+def draw(group: str, results: Sequence[Result], path: Path) -> None:
+    """A group's plot; where several budgets were run, of the longest."""
+    longest = max(r.minutes for r in results)
+    runs = by_name(group, [r for r in results if r.minutes == longest])
+    if group == "alpha":
+        draw_tradeoff(runs, path)
+    else:
+        draw_ranges(runs, path)
+
+
+def draw_tradeoff(runs: dict[str, list[Result]], path: Path) -> None:
+    """HFENI over PSNR: every seed a small mark, means joined in order."""
+    with figure(path, figsize=(5.6, 4.2)) as (drawn, axis):
+        means = []
+        for own in runs.values():
+            axis.scatter(
+                [r.psnr for r in own], [r.hfeni for r in own], marker="x", color="0.45", s=26
+            )
+            means.append(
+                (statistics.mean(r.psnr for r in own), statistics.mean(r.hfeni for r in own))
+            )
+        axis.plot(*zip(*means, strict=True), color="#9c1216", linewidth=1, zorder=2)
+        axis.scatter(*zip(*means, strict=True), zorder=3, linewidth=0.9, **MARKS["acutance"])
+        axis.set_xlabel("PSNR (dB)")
+        axis.set_ylabel("HFENI")
+        axis.margins(0.2, 0.15)
+        drawn.tight_layout()
+        drawn.canvas.draw()
+        labels = [(name, *mean, True) for name, mean in zip(runs, means, strict=True)]
+        place_labels(axis, labels)
+
+
+def draw_ranges(runs: dict[str, list[Result]], path: Path) -> None:
+    """PSNR and HFENI side by side: a row each, mean and range of the seeds, best at the top."""
+    order = sorted(runs, key=lambda name: statistics.mean(r.psnr for r in runs[name]))
+    size = (8.4, 0.9 + 0.42 * len(order))
+    with figure(path, ncols=2, sharey=True, figsize=size) as (drawn, axes):
+        for axis, (key, title) in zip(
+            axes, (("psnr", "PSNR (dB)"), ("hfeni", "HFENI")), strict=True
+        ):
+            for row, name in enumerate(order):
+                values = [getattr(r, key) for r in runs[name]]
+                axis.plot([min(values), max(values)], [row, row], color="0.35", linewidth=1.4)
+                axis.scatter(values, [row] * len(values), marker="|", color="0.35", s=60)
+                ours = name == "whole" or name.startswith("Acutance")
+                mark = MARKS["acutance" if ours else "weights"]
+                axis.scatter([statistics.mean(values)], [row], zorder=3, linewidth=0.9, **mark)
+            axis.set_xlabel(title)
+            axis.margins(0.08, 0.12)
+        axes[0].set_yticks(range(len(order)), order)
+        drawn.tight_layout()
 
 
 def spread(values: Sequence[float], digits: int) -> str:
@@ -244,6 +337,11 @@ def main() -> None:
                     result = execute(options.group, name, seed, options)
                     store([*stored(), result])
     PAGE.write_text(report(stored()), encoding="utf-8")
+    for group in GROUPS:
+        own = [r for r in stored() if r.group == group]
+        if own and find_spec("matplotlib"):
+            for suffix in (".png", ".svg"):
+                draw(group, own, (DOCS / plot_name(group)).with_suffix(suffix))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+"""benchmarks/experiments.py: a page that says no more than the runs."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "experiments.py"
+
+
+@pytest.fixture(scope="module")
+def script() -> dict[str, Any]:
+    return runpy.run_path(str(SCRIPT))
+
+
+def results(script: dict[str, Any], group: str) -> list[Any]:
+    """Two seeds each, 0.02 dB apart, and an earlier run of fewer minutes."""
+    common = {"group": group, "threads": 1, "steps": 9, "lr_pixels": 10_000_000, "commit": "c"}
+    common |= {"parameters": 166_000, "macs_per_lr_pixel": 9e4, "held_out_psnr": 28.0}
+    common |= {"ssim": 0.7, "hardware": "a machine"}
+    found = []
+    for index, name in enumerate(script["GROUPS"][group]):
+        for seed in range(2):
+            psnr = 27.0 + 0.1 * index + 0.02 * seed
+            run = {"name": name, "seed": seed, "psnr": psnr, "hfeni": psnr - 25}
+            found.append(script["Result"](**common, **run, minutes=5.0))
+    return [*found, script["Result"](**common, **{**run, "psnr": 20.0}, minutes=1.0)]
+
+
+def test_the_page(script: dict[str, Any]) -> None:
+    page = script["report"](results(script, "structure"))
+    assert "| whole | 2 | 166 K | 90 K | 10.0 | 27.010 ± 0.010 |" in page
+    assert "| without residual blocks | 1 |" in page  # the single run of fewer minutes
+    assert page.count("No runs yet.") == len(script["GROUPS"]) - 1
+    assert set(script["QUESTIONS"]) == set(script["GROUPS"])
+
+
+@pytest.mark.parametrize("group", ["alpha", "terms-x4"])
+def test_the_plot_is_of_the_longest_runs(
+    script: dict[str, Any], group: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    runs = results(script, group)
+    script["draw"](group, runs, tmp_path / "a.svg")
+    script["draw"](group, runs[:-1], tmp_path / "b.svg")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    script["draw"](group, runs[1:-1], tmp_path / "b.svg")
+    assert (tmp_path / "a.svg").read_bytes() != (tmp_path / "b.svg").read_bytes()
