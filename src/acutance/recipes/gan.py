@@ -3,12 +3,24 @@
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
 from acutance.training.gan.config import GanConfig
 
+GAME = GanConfig(
+    adversarial=0.9,
+    bands=True,
+    discriminator_rate=1e-3,
+    perceptual_weight=0.7,
+    consistency=0.5,
+)
+"""A discriminator of high-frequency bands that learns fast, beside a generator that learns slowly."""
+
+RATE, BETAS = 6e-5, (0.5, 0.99)
+"""Of the generator; less momentum for both than in the pixel stage."""
+
 
 def gan_x4() -> TrainConfig:
     """The base generator at x4, trained against a discriminator of high-frequency bands.
 
-    The discriminator learns fast and without momentum, the generator slowly: else the generator
-    stays ahead, and its average stays smooth (docs/benchmarks/log.md has what was tried).
+    The discriminator learns fast, the generator slowly: else the generator stays ahead, and its
+    average stays smooth (docs/gan.md has what was tried).
     Hardware: one core of an AMD EPYC (Zen 4). Time: 60 minutes; the shipped model had 68 minutes, of
     which the last 16 with these settings.
     Command: ``acutance train gan-x4 --from base-x4 --data DIR --out RUN --set gan.backbones=DIR``
@@ -21,17 +33,11 @@ def gan_x4() -> TrainConfig:
         steps=None,
         max_minutes=60,
         anneal=0.4,
-        learning_rate=6e-5,
-        betas=(0.5, 0.99),
+        learning_rate=RATE,
+        betas=BETAS,
         copies=(0.7,),
         losses=(LossPhase(until=1.0, content="l1"),),
         patches=(PatchPhase(until=1.0, patch=32, batch=8),),
         validations=20,
-        gan=GanConfig(
-            adversarial=0.9,
-            bands=True,
-            discriminator_rate=1e-3,
-            perceptual_weight=0.7,
-            consistency=0.5,
-        ),
+        gan=GAME,
     )

@@ -7,17 +7,11 @@ and a fourth plane of the input tells the network how strongly. docs/photos.md e
 
 import dataclasses
 
+from acutance.recipes import gan
 from acutance.recipes.bicubic import COPIES
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
-from acutance.training.gan.config import GanConfig
 
-GAN = GanConfig(
-    adversarial=0.05,
-    discriminator_rate=4e-4,
-    perceptual_weight=0.5,
-    consistency=0.0,
-    least_lr_psnr=0.0,
-)
+GAN = dataclasses.replace(gan.GAME, consistency=0.0, least_lr_psnr=0.0)
 """As for ``gan-x4``, but that the output, made small again, need not be its degraded input."""
 
 LOSSES = (LossPhase(until=1.0, content="mse", alpha=1e-3, beta=0.03, log=True),)
@@ -73,7 +67,8 @@ def gan_photo_x4() -> TrainConfig:
         start="photo-x4",
         max_minutes=60,
         anneal=0.4,
-        learning_rate=2e-4,
+        learning_rate=gan.RATE,
+        betas=gan.BETAS,
         losses=(LossPhase(until=1.0, content="l1"),),
         patches=(PatchPhase(until=1.0, patch=32, batch=8),),
         validations=20,
