@@ -10,7 +10,7 @@ GAME = GanConfig(
     perceptual_weight=0.7,
     consistency=0.5,
 )
-"""A discriminator of high-frequency bands that learns fast, beside a generator that learns slowly."""
+"""A discriminator of high-frequency bands that learns fast, and a generator that learns slowly."""
 
 RATE, BETAS = 6e-5, (0.5, 0.99)
 """Of the generator; less momentum for both than in the pixel stage."""
@@ -21,8 +21,8 @@ def gan_x4() -> TrainConfig:
 
     The discriminator learns fast, the generator slowly: else the generator stays ahead, and its
     average stays smooth (docs/gan.md has what was tried).
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 60 minutes; the shipped model had 68 minutes, of
-    which the last 16 with these settings.
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 60 minutes; the shipped model had 77 minutes,
+    of which the last 16 with these settings (docs/gan.md).
     Command: ``acutance train gan-x4 --from base-x4 --data DIR --out RUN --set gan.backbones=DIR``
     """
     return TrainConfig(
