@@ -21,7 +21,7 @@ def gan_x4() -> TrainConfig:
 
     The discriminator learns fast, the generator slowly: else the generator stays ahead, and its
     average stays smooth (docs/gan.md has what was tried).
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 60 minutes; the shipped model had 77 minutes,
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 60 minutes; the shipped model had about 70,
     of which the last 16 with these settings (docs/gan.md).
     Command: ``acutance train gan-x4 --from base-x4 --data DIR --out RUN --set gan.backbones=DIR``
     """
