@@ -494,3 +494,16 @@ def test_a_resumed_run_tells_what_was_changed_and_a_later_one_where_it_comes_fro
     run_once(photos, later, dataclasses.replace(config, steps=2), resume=True)
     assert json.loads((later / "run.json").read_text())["before"] == before
     assert str(tmp_path) not in command(config)
+
+
+def test_the_recipe_goes_on_from_the_shipped_model(photos: Path, tmp_path: Path) -> None:
+    settings = {"max_minutes": "null", "steps": "1", "copies": "[]", "validations": "1"}
+    config = recipe("gan-x4").override(
+        {**settings, "patches": '[{"until": 1, "patch": 16, "batch": 1}]'}
+    )
+    lines: list[str] = []
+    run = run_once(photos, tmp_path / "run", config, report=lines.append)
+    assert lines[0] == "started from base-x4"  # every weight fits
+    assert [line["step"] for line in log(run, "validation")] == [0, 1]
+    _, card = run_folder.load_run(run)
+    assert (card.name, card.kind) == ("gan-x4", "bicubic, GAN")
