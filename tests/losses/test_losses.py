@@ -7,12 +7,12 @@ from scipy.ndimage import correlate
 from skimage.metrics import structural_similarity
 
 from acutance.image.colour import bt601_studio_luma
-from acutance.image.filters import log_kernel
+from acutance.image.filters import gaussian_taps, log_factors, log_kernel
 from acutance.image.resize import resize
 from acutance.losses.composite import CompositeLoss
-from acutance.losses.correlation import Correlation
+from acutance.losses.correlation import Separable
 from acutance.losses.hfenn import HFENN
-from acutance.losses.pixel import charbonnier, l1, mse
+from acutance.losses.pixel import PIXEL_LOSSES
 from acutance.losses.ssim import SSIMLoss
 from acutance.losses.supervision import Supervision
 
@@ -23,6 +23,14 @@ def pair(height: int = 40, width: int = 33) -> tuple[torch.Tensor, torch.Tensor]
         torch.rand(2, 3, height, width, generator=generator),
         torch.rand(2, 3, height, width, generator=generator),
     )
+
+
+def l1(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    return PIXEL_LOSSES["l1"](sr - hr)[0]
+
+
+def mse(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    return PIXEL_LOSSES["mse"](sr - hr)[0]
 
 
 def test_pixel_losses() -> None:
@@ -41,18 +49,99 @@ def test_hfenn_is_its_formula() -> None:
     assert HFENN()(sr, hr).tolist() == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("width", [15, 40, 47, 80, 131])
-def test_correlation_and_its_gradient_are_the_convolutions(width: int) -> None:
+@pytest.mark.parametrize(("count", "height", "width"), [(1, 15, 40), (3, 47, 80), (9, 33, 131)])
+def test_correlation_is_the_convolution(count: int, height: int, width: int) -> None:
+    """Blocks and what is left of them, few pictures and many, against conv2d in double."""
+    x = torch.rand(count, height, width, generator=torch.Generator().manual_seed(0))
+    columns, rows = log_factors()
+    kernel = torch.from_numpy(sum(np.outer(c, r) for c, r in zip(columns, rows, strict=True)))
+    expected = torch.nn.functional.conv2d(x.double()[:, None], kernel[None, None])[:, 0]
+    correlate = Separable(columns, rows)
+    torch.testing.assert_close(correlate(x).double(), expected, rtol=1e-4, atol=1e-6)
+    turned = x.transpose(1, 2).contiguous().transpose(1, 2)  # not contiguous
+    torch.testing.assert_close(correlate(turned[:, :, 1:]), correlate(x[:, :, 1:].clone()))
+
+
+def test_transposed_is_the_adjoint() -> None:
+    """``<K x, y> = <x, K' y>``."""
     generator = torch.Generator().manual_seed(0)
-    taps = torch.rand(15, generator=generator)  # not symmetric, so that a reversal shows
-    x = torch.rand(3, 4, width, generator=generator, requires_grad=True)
-    expected = torch.nn.functional.conv1d(x.flatten(0, 1)[:, None], taps[None, None])
-    weights = torch.rand(expected.shape, generator=generator)
-    (gradient,) = torch.autograd.grad((expected * weights).sum(), x)
-    actual = Correlation(taps.double().numpy())(x)
-    torch.testing.assert_close(actual, expected.reshape(actual.shape))
-    (actual * weights.reshape(actual.shape)).sum().backward()
-    torch.testing.assert_close(x.grad, gradient)
+    window = Separable(gaussian_taps()[None], gaussian_taps()[None])
+    x = torch.rand(2, 40, 57, generator=generator)
+    y = torch.rand(2, 30, 47, generator=generator)
+    assert (window(x) * y).sum().item() == pytest.approx((x * window.transposed(y)).sum().item())
+
+
+def test_taps_that_are_not_symmetric_are_refused() -> None:
+    with pytest.raises(ValueError, match="symmetric"):
+        Separable(np.array([[1.0, 2.0]]), np.array([[1.0, 1.0]]))
+
+
+def by_autograd(sr: torch.Tensor, hr: torch.Tensor, luma: bool) -> torch.Tensor:
+    """``0.01 log(MSE + 0.001 HFENN + 1e-5) + 0.03 (1 - SSIM)`` by convolutions, in double."""
+    weights = torch.tensor([65.481, 128.553, 24.966], dtype=torch.float64)[:, None, None] / 255
+    a, b = ((x * weights).sum(dim=1, keepdim=True) for x in (sr, hr))
+    error = a - b if luma else sr - hr
+    conv = torch.nn.functional.conv2d
+    edges = conv(a - b, torch.from_numpy(log_kernel())[None, None])
+    hfenn = edges.square().mean(dim=(1, 2, 3)) / 1e-4
+    taps = torch.from_numpy(gaussian_taps())
+    window = torch.outer(taps, taps)[None, None]
+    a, b = a + 16 / 255, b + 16 / 255
+    ma, mb, aa, bb, ab = (conv(x, window) for x in (a, b, a * a, b * b, a * b))
+    c1, c2 = 1e-4, 9e-4
+    ssim = (2 * ma * mb + c1) * (2 * (ab - ma * mb) + c2)
+    ssim = ssim / ((ma**2 + mb**2 + c1) * (aa - ma**2 + bb - mb**2 + c2))
+    total = error.square().mean(dim=(1, 2, 3)) + 1e-3 * hfenn
+    return (0.01 * torch.log(total + 1e-5) + 0.03 * (1 - ssim.mean(dim=(1, 2, 3)))).mean()
+
+
+@pytest.mark.parametrize("luma", [False, True])
+@pytest.mark.parametrize("at_once", [1, 1 << 17])
+def test_derivatives_are_those_of_autograd(
+    monkeypatch: pytest.MonkeyPatch, luma: bool, at_once: int
+) -> None:
+    """To 1e-5, one patch at a time and all together."""
+    monkeypatch.setattr("acutance.losses.derivative.PIXELS", at_once)
+    generator = torch.Generator().manual_seed(1)
+    hr = torch.rand(3, 3, 52, 45, generator=generator)
+    sr = (hr + 0.05 * torch.randn(hr.shape, generator=generator)).requires_grad_()
+    settings = {"content": "mse", "alpha": 1e-3, "beta": 0.03, "log": True, "luma": luma}
+    loss = CompositeLoss()(sr, hr, **settings)
+    loss.backward()
+    exact = sr.detach().double().requires_grad_()
+    expected = by_autograd(exact, hr.double(), luma)
+    expected.backward()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert sr.grad is not None
+    assert exact.grad is not None
+    difference = (sr.grad.double() - exact.grad).norm() / exact.grad.norm()
+    assert difference.item() < 1e-5
+
+
+def test_each_loss_alone_has_its_derivative() -> None:
+    """In a direction, against a difference."""
+    sr, hr = pair()
+    direction = torch.rand(sr.shape, generator=torch.Generator().manual_seed(2)) - 0.5
+    for criterion in (HFENN(), SSIMLoss()):
+        at = sr.clone().requires_grad_()
+        criterion(at, hr).sum().backward()
+        assert at.grad is not None
+        ends = [criterion(sr + sign * 1e-2 * direction, hr).sum() for sign in (1, -1)]
+        slope = (ends[0] - ends[1]).item() / 2e-2
+        assert (at.grad * direction).sum().item() == pytest.approx(slope, rel=1e-2)
+
+
+def test_a_loss_can_be_measured_first_and_trained_with_then() -> None:
+    sr, hr = pair()
+    criterion, settings = CompositeLoss(), {"content": "mse", "alpha": 1e-3, "beta": 0.03}
+    with torch.inference_mode():
+        measured = criterion(sr, hr, **settings).item()
+    sr.requires_grad_()
+    loss = criterion(sr, hr, **settings)
+    assert loss.item() == pytest.approx(measured)
+    loss.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="once"):
+        loss.backward()
 
 
 def test_hfenn_sees_edges_and_not_brightness() -> None:
@@ -124,9 +213,10 @@ def test_patches_too_small_for_the_filter_are_refused() -> None:
 def test_charbonnier_is_its_formula() -> None:
     sr, hr = pair()
     expected = np.sqrt((sr - hr).double().numpy() ** 2 + 1e-6).mean(axis=(1, 2, 3))
-    assert charbonnier(sr, hr).tolist() == pytest.approx(expected.tolist(), rel=1e-6)
+    found, _ = PIXEL_LOSSES["charbonnier"](sr - hr)
+    assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-6)
     same = sr.clone().requires_grad_()
-    charbonnier(same, sr).sum().backward()
+    CompositeLoss()(same, sr, content="charbonnier").backward()
     assert same.grad is not None
     assert torch.equal(same.grad, torch.zeros_like(sr))  # no corner where they agree
 

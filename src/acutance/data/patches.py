@@ -75,10 +75,12 @@ class Pictures:
         y = _mirror(top[:, None] + torch.where(flips[:, :1], backward, forward), height)
         x = _mirror(left[:, None] + torch.where(flips[:, 1:2], backward, forward), width)
         row = self._offsets[number, None] + y * width
-        plain = row[:, :, None] + x[:, None, :]
-        index = torch.where(flips[:, 2, None, None], plain.transpose(1, 2), plain)
-        gathered = self._pixels[index.reshape(-1)].reshape(*index.shape, 3)
-        return gathered.permute(0, 3, 1, 2).float().mul_(1 / 255)
+        transposed = flips[:, 2:]
+        down, across = torch.where(transposed, x, row), torch.where(transposed, row, x)
+        index = down[:, :, None] + across[:, None, :]
+        gathered = self._pixels.index_select(0, index.flatten()).reshape(*index.shape, 3)
+        planes = gathered.new_empty(len(index), 3, *index.shape[1:], dtype=torch.float32)
+        return planes.copy_(gathered.permute(0, 3, 1, 2)).mul_(1 / 255)
 
 
 class PatchSampler:
@@ -139,8 +141,9 @@ class PatchSampler:
             share: takes the rows, of ``count``, that this process makes.
 
         Returns:
-            LR ``(count, 3, patch, patch)``, rounded to 8 bits, and HR
-            ``(count, 3, s*patch, s*patch)``, float32 in [0, 1], channels last.
+            LR ``(count, 3, patch, patch)``, rounded to 8 bits, channels last, and HR
+            ``(count, 3, s*patch, s*patch)``, in planes, as the network gives its result; float32 in
+            [0, 1].
         """
         return self.patches(share(uniform(count, NUMBERS, generator)), patch)
 
@@ -170,7 +173,7 @@ class PatchSampler:
         margin = MARGIN * s
         wide = self._hr.patches(photo, top, left, flips, patch * s, margin=margin)
         hr = wide[:, :, margin:-margin, margin:-margin]
-        return self._reduce(wide, patch), hr.contiguous(memory_format=torch.channels_last)
+        return self._reduce(wide, patch), hr.contiguous()
 
     def _reduce(self, wide_NCHW: Tensor, patch: int) -> Tensor:
         """The antialiased bicubic of a patch with its margin, rounded to 8 bits."""
@@ -179,7 +182,7 @@ class PatchSampler:
             rows = bicubic_matrix(padded * self.scale, padded)[MARGIN:-MARGIN]
             self._reductions[patch] = torch.from_numpy(rows).float().to(self.device)
         matrix = self._reductions[patch]
-        lr = matrix @ (wide_NCHW.contiguous() @ matrix.T)
+        lr = matrix @ (wide_NCHW @ matrix.T)
         lr = lr.mul_(255).round_().clamp_(0, 255).mul_(1 / 255)
         return lr.contiguous(memory_format=torch.channels_last)
 

@@ -1,19 +1,13 @@
 """The composite content loss, with its weights set by the schedule."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
+from acutance.losses.derivative import differentiated
 from acutance.losses.hfenn import HFENN
-from acutance.losses.pixel import charbonnier, l1, mse
+from acutance.losses.luma import Luma
+from acutance.losses.pixel import PIXEL_LOSSES
 from acutance.losses.ssim import SSIMLoss
-
-CONTENT: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "l1": l1,
-    "mse": mse,
-    "charbonnier": charbonnier,
-}
 
 LOG_SCALE = 0.01
 """About the size of the content loss itself, so that a logarithm leaves gradients as large."""
@@ -31,6 +25,7 @@ class CompositeLoss(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.luma = Luma()
         self.hfenn = HFENN()
         self.ssim = SSIMLoss()
 
@@ -45,18 +40,42 @@ class CompositeLoss(nn.Module):
         log: bool = False,
         luma: bool = False,
     ) -> Tensor:
-        """A scalar; ``content`` is a key of ``CONTENT``; a weight of 0 skips its filter.
+        """A scalar; ``content`` is a key of ``PIXEL_LOSSES``; a weight of 0 skips its filter.
 
         With ``luma`` the content loss compares luma alone, as HFENN and SSIM do anyway.
         """
-        compared = [sr_NCHW, hr_NCHW]
-        if luma:
-            compared = [self.hfenn.luma(x)[:, None] for x in compared]
-        loss_N = CONTENT[content](*compared)
-        if alpha:
-            loss_N = loss_N + alpha * self.hfenn(sr_NCHW, hr_NCHW)
-        if log:
-            loss_N = LOG_SCALE * torch.log(loss_N + LOG_FLOOR)
-        if beta:
-            loss_N = loss_N + beta * self.ssim(sr_NCHW, hr_NCHW)
-        return loss_N.mean()
+        pixel = PIXEL_LOSSES[content]
+
+        def function(sr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
+            """Each patch's value and its derivative, of RGB and of luma apart until the end."""
+            error = sr - hr
+            error_luma = self.luma(error) if alpha or beta or luma else error
+            value, by_error = pixel(error_luma if luma else error)
+            by_luma = by_error if luma else None
+            if alpha:
+                more, by_more = self.hfenn.of_luma(error_luma)
+                value = value + alpha * more
+                by_luma = _plus(by_luma, by_more, alpha)
+            if log:
+                slope = (LOG_SCALE / (value + LOG_FLOOR))[:, None, None]
+                value = LOG_SCALE * torch.log(value + LOG_FLOOR)
+                by_luma = None if by_luma is None else by_luma.mul_(slope)
+                by_error = by_error if luma else by_error.mul_(slope[..., None])
+            if beta:
+                hr_luma = self.luma(hr)
+                more, by_more = self.ssim.of_luma(error_luma + hr_luma, hr_luma)
+                value = value + beta * more
+                by_luma = _plus(by_luma, by_more, beta)
+            if luma:
+                assert by_luma is not None
+                return value, self.luma.transposed(by_luma)
+            if by_luma is not None:
+                by_error.addcmul_(by_luma[:, None], self.luma.weights[:, None, None])
+            return value, by_error
+
+        return differentiated(function, sr_NCHW, hr_NCHW).mean()
+
+
+def _plus(first: Tensor | None, second: Tensor, weight: float) -> Tensor:
+    """``first + weight * second``, in place where that is possible."""
+    return second.mul_(weight) if first is None else first.add_(second, alpha=weight)

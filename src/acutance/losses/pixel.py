@@ -1,4 +1,7 @@
-"""Pixel losses of each patch: ``(N, 3, H, W)`` in [0, 1] to ``(N,)``."""
+"""Pixel losses: a function of each error, averaged over a patch, and its derivative."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -6,17 +9,27 @@ CHARBONNIER_EPSILON = 1e-3
 """As in LapSRN's paper: about a quarter of an 8-bit step."""
 
 
-def l1(sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
-    """``mean |sr - hr|``: robust early in training (Zhao et al., IEEE TCI 2017)."""
-    return (sr_NCHW - hr_NCHW).abs().mean(dim=(1, 2, 3))
+@dataclass(frozen=True)
+class PixelLoss:
+    """``mean of value(sr - hr)``."""
+
+    value: Callable[[Tensor], Tensor]
+    derivative: Callable[[Tensor], Tensor]
+
+    def __call__(self, error: Tensor) -> tuple[Tensor, Tensor]:
+        """Errors ``(N, ...)`` to the mean of each patch ``(N,)`` and its derivative by them."""
+        count = error[0].numel()
+        return self.value(error).flatten(1).mean(dim=1), self.derivative(error).mul_(1 / count)
 
 
-def mse(sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
-    """``mean (sr - hr)^2``: what PSNR measures."""
-    return (sr_NCHW - hr_NCHW).square().mean(dim=(1, 2, 3))
+def _charbonnier(error: Tensor) -> Tensor:
+    return error.square().add_(CHARBONNIER_EPSILON**2).sqrt_()
 
 
-def charbonnier(sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
-    """``mean sqrt((sr - hr)^2 + epsilon^2)``: L1 without its corner (Lai et al., CVPR 2017)."""
-    squared = (sr_NCHW - hr_NCHW).square() + CHARBONNIER_EPSILON**2
-    return squared.sqrt().mean(dim=(1, 2, 3))
+PIXEL_LOSSES = {
+    "l1": PixelLoss(Tensor.abs, Tensor.sign),
+    "mse": PixelLoss(Tensor.square, lambda error: 2 * error),
+    "charbonnier": PixelLoss(_charbonnier, lambda error: error / _charbonnier(error)),
+}
+"""``|e|``, robust early in training (Zhao et al., IEEE TCI 2017); ``e^2``, what PSNR measures;
+``sqrt(e^2 + epsilon^2)``, L1 without its corner (Lai et al., CVPR 2017)."""
