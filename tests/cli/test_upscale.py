@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 import pyvips
 
+import acutance.inference.blend
+import acutance.inference.models
+from acutance.inference.export import export
 from acutance.models.card import file_entry
+from acutance.models.describe import describe
+from acutance.models.generator import Generator, GeneratorConfig
 from acutance.models.weights import read_weights, write_weights
 
 from .conftest import Run, one_line, write_photo
@@ -97,6 +102,93 @@ def test_a_blend_upscales_as_detail_does(
     assert (pictures[0] - pictures[1]).abs().max() == 0
     again = acutance(*arguments, "--out", tmp_path / "out")
     assert "exists: give --overwrite" in one_line(again)
+
+
+@pytest.fixture(scope="session")
+def photo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The card of an untrained model with a strength plane: bicubic."""
+    config = GeneratorConfig(scale=2, channels=(8,), down_blocks=(1,), up_blocks=(), strength=True)
+    network = Generator(config)
+    card = describe(network, key="generator", name="photo-x2")
+    return export(network, card, tmp_path_factory.mktemp("photo"))
+
+
+@pytest.fixture
+def two_models(
+    model: Path, photo_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """base-x2 and photo-x2 as if they shipped."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for path in (*model.parent.iterdir(), *photo_model.parent.iterdir()):
+        (folder / path.name).write_bytes(path.read_bytes())
+    card = json.loads((folder / "tiny-x2.json").read_text()) | {"name": "base-x2"}
+    (folder / "base-x2.json").write_text(json.dumps(card))
+    (folder / "tiny-x2.json").unlink()
+    for module in (acutance.inference.models, acutance.inference.blend):
+        monkeypatch.setattr(module, "weights_folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A folder with a clean PNG and a JPEG of it."""
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    image = pyvips.Image.sines(160, 120, hfreq=4, vfreq=3, uchar=True) * 0.7 + 40
+    image = image.bandjoin([image, image]).cast("uchar").copy(interpretation="srgb")
+    image.write_to_file(str(folder / "clean.png"))
+    image.write_to_file(str(folder / "jpeg.jpg"), Q=70)
+    return folder
+
+
+def test_each_picture_gets_the_model_that_suits_it(
+    acutance: Run, mixed: Path, two_models: Path
+) -> None:
+    result = acutance("upscale", mixed, "--scale", 2, "--json")
+    clean, jpeg = json.loads(result.out)["done"]
+    assert (clean["model"], clean["strength"]) == ("base-x2", None)
+    assert clean["reason"] == "no noise or JPEG found"
+    assert (jpeg["model"], jpeg["strength"]) == ("photo-x2", 0.5)
+    assert jpeg["reason"] == "JPEG quality 70"
+    result = acutance("upscale", mixed, "--scale", 2, "--overwrite")
+    first, second = result.out.splitlines()
+    assert ", base-x2 (no noise or JPEG found), OpenVINO " in first
+    assert ", photo-x2 (JPEG quality 70, strength 0.50), OpenVINO " in second
+
+
+def test_pictures_of_one_size_are_not_mixed_up(acutance: Run, model: Path, tmp_path: Path) -> None:
+    """Each goes through a file without a name, which libvips could take for the one before."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for level in (60, 120, 180):
+        image = (pyvips.Image.black(24, 16, bands=3) + level).cast("uchar")
+        image.copy(interpretation="srgb").write_to_file(str(folder / f"{level}.png"))
+    assert acutance("upscale", folder, "--model", model).status == 0
+    for level in (60, 120, 180):
+        upscaled = pyvips.Image.new_from_file(str(folder / f"{level}_x2.png"))
+        assert upscaled.avg() == pytest.approx(level, abs=1)
+
+
+def test_wishes_override_the_choice(acutance: Run, mixed: Path, two_models: Path) -> None:
+    def models(*options: object) -> list[tuple[str, float | None, str]]:
+        result = acutance("upscale", mixed, "--scale", 2, "--json", "--overwrite", *options)
+        return [(d["model"], d["strength"], d["reason"]) for d in json.loads(result.out)["done"]]
+
+    assert models("--denoise", 0.3) == 2 * [("photo-x2", 0.3, "")]
+    assert models("--denoise", 0) == 2 * [("base-x2", None, "")]
+    assert models("--model", "base-x2") == 2 * [("base-x2", None, "")]
+    assert models("--model", "photo-x2") == [("photo-x2", 0.0, ""), ("photo-x2", 0.5, "")]
+
+
+def test_denoising_that_cannot_be_is_one_line(acutance: Run, photo: Path, model: Path) -> None:
+    result = acutance("upscale", photo, "--model", model, "--denoise", 0.5)
+    assert result.status == 1
+    assert "model 'tiny-x2' removes no noise: leave out --denoise" in one_line(result)
+    result = acutance("upscale", photo, "--model", model, "--denoise", 3)
+    assert "denoise must be 0 to 1, or auto, not 3" in one_line(result)
+    result = acutance("upscale", photo, "--denoise", "much")
+    assert (result.status, "--denoise" in one_line(result)) == (2, True)
 
 
 def test_quiet_says_nothing(acutance: Run, photo: Path, model: Path) -> None:
@@ -302,9 +394,9 @@ import os, signal, sys
 from acutance.cli.main import main
 from acutance.inference.upscaler import Upscaler
 number, run = int(sys.argv.pop()), Upscaler._tile_through
-def stop(self, source, tile):
+def stop(*arguments):
     os.kill(os.getpid(), number)
-    return run(self, source, tile)
+    return run(*arguments)
 Upscaler._tile_through = stop
 main()
 """

@@ -6,9 +6,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from acutance.models.card import Card
+
 
 def models(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = False) -> None:
     """List the shipped models: scale, kind, size, measured quality and hash of the weights.
+
+    Under "adjust" is what `upscale` can set: --denoise, or --detail with the model it mixes in.
 
     Parameters
     ----------
@@ -27,6 +31,7 @@ def models(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = 
     table = Table(box=None)
     for column in ("model", "scale", "kind", "parameters", "MAC/LR px", "PSNR", "SSIM", "HFENI"):
         table.add_column(column, justify="left" if column in ("model", "kind") else "right")
+    table.add_column("adjust")
     table.add_column("sha256", no_wrap=True, min_width=12)
     for name, card in cards.items():
         quality = card.metrics.get("poster2017", {}).get("all", {})
@@ -40,8 +45,15 @@ def models(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = 
                 f"{quality[key]:.{digits}f}" if key in quality else ""
                 for key, digits in (("psnr", 2), ("ssim", 4), ("hfeni", 4))
             ),
+            ", ".join(adjustable(card, cards)),
             card.files["safetensors"].sha256[:12],
         )
     console = Console(width=max(100, Console().width))  # a wrapped line beats a cut figure
     console.print(table, soft_wrap=True)
     console.print("Quality: mean of Set5, Set14 and BSDS100 by poster2017.")
+
+
+def adjustable(card: Card, cards: dict[str, Card]) -> list[str]:
+    """The settings that a model listens to, with the GAN model that one of them mixes in."""
+    detail = [f"detail ({name})" for name, c in cards.items() if c.detail_of == card.name]
+    return ["denoise"] * card.takes_strength + detail

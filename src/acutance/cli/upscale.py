@@ -5,10 +5,11 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -30,6 +31,7 @@ def upscale(
     model: str | None = None,
     best: Annotated[bool, Parameter(negative=())] = False,
     detail: float = 0,
+    denoise: Literal["auto"] | float = "auto",
     device: str = "auto",
     threads: int | None = None,
     output_format: Annotated[str | None, Parameter(name="--format")] = None,
@@ -52,13 +54,17 @@ def upscale(
     scale
         2, 4 or 8; 4 by default.
     model
-        Name of a shipped model or path of a model's card; `acutance models` lists them.
+        Name of a shipped model or path of a model's card; `acutance models` lists them. By default
+        each picture gets the one that suits it: photo-x4 if it is noisy or a JPEG, else base-x4.
     best
         Average over the eight flips and transposes of the picture: a little better, eight times
         slower.
     detail
         0 (faithful) to 1 (crisp): mix in this share of a GAN model, which draws detail that looks
         right and need not be true.
+    denoise
+        How much noise and compression to remove, 0 to 1, by a photo model; auto estimates it for
+        each picture.
     device
         auto, cpu (OpenVINO), cuda, mps or torch-cpu (PyTorch).
     threads
@@ -81,7 +87,7 @@ def upscale(
         Print the summary as JSON.
     """
     from acutance.image.io import FORMATS
-    from acutance.inference.models import default_model
+    from acutance.inference.choice import Choice, candidates, choose_model
     from acutance.inference.upscaler import DEFAULT_MEMORY, Upscaler
 
     if not inputs:
@@ -103,28 +109,45 @@ def upscale(
     if output is not None and output.suffix and not output.is_dir() and len(sources) > 1:
         raise UserError(f"{len(sources)} images cannot go into one file {output}: give a folder")
     if sources:
-        name = model or default_model(scale or 4)
-        upscaler = Upscaler(
-            name,
-            device=device,
-            threads=threads,
-            memory=memory or DEFAULT_MEMORY,
-            tile=tile,
-            best=best,
-            detail=detail,
-        )
-        if scale is not None and scale != upscaler.scale:
+        strength = None if denoise == "auto" else denoise
+        pixels = round(min(pixel_limit * 1e6, 2**62))
+
+        def choose(source: Path) -> Choice:
+            if model is not None:
+                return Choice(model)
+            return choose_model(
+                source, scale or 4, detail=detail, denoise=strength, pixel_limit=pixels
+            )
+
+        @cache
+        def load(name: str) -> Upscaler:
+            return Upscaler(
+                name,
+                device=device,
+                threads=threads,
+                memory=memory or DEFAULT_MEMORY,
+                tile=tile,
+                best=best,
+                detail=detail,
+                denoise=strength,
+            )
+
+        if model is None:
+            names = candidates(scale or 4, detail=detail, denoise=strength)
+            factor = load(names[0]).scale  # so that wrong wishes are said before any work
+        elif scale not in (None, factor := load(model).scale):
             raise UserError(
-                f"model '{name}' upscales by {upscaler.scale}, not by {scale}: "
+                f"model '{model}' upscales by {factor}, not by {scale}: "
                 "leave out --scale, or --model"
             )
         _upscale_all(
-            upscaler,
-            [(s, target_for(s, output, upscaler.scale, output_format)) for s in sources],
+            choose,
+            load,
+            [(s, target_for(s, output, factor, output_format)) for s in sources],
             outcome,
             quality=quality,
             overwrite=overwrite,
-            pixel_limit=round(min(pixel_limit * 1e6, 2**62)),
+            pixel_limit=pixels,
             show=not quiet and not as_json,
         )
     if as_json:
@@ -195,7 +218,8 @@ def target_for(source: Path, output: Path | None, scale: int, output_format: str
 
 
 def _upscale_all(
-    upscaler: Any,
+    choose: Callable[[Path], Any],
+    load: Callable[[str], Any],
     jobs: Sequence[tuple[Path, Path]],
     outcome: Outcome,
     *,
@@ -204,7 +228,10 @@ def _upscale_all(
     pixel_limit: int,
     show: bool,
 ) -> None:
-    """One after the other; a failure is noted and the others go on."""
+    """One after the other; a failure is noted and the others go on.
+
+    ``choose`` gives the ``Choice`` for a picture, ``load`` the upscaler of a model's name.
+    """
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -224,12 +251,14 @@ def _upscale_all(
                         f"{source} and {written[target]} would both become {target}: "
                         "upscale them into different folders"
                     )
-                summary = upscaler.upscale_file(
+                choice = choose(source)
+                summary = load(choice.model).upscale_file(
                     source,
                     target,
                     quality=quality,
                     overwrite=overwrite,
                     pixel_limit=pixel_limit,
+                    denoise=choice.strength,
                     progress=lambda done, total: bar.update(task, completed=done, total=total),  # noqa: B023
                 )
                 written[target] = source
@@ -243,6 +272,8 @@ def _upscale_all(
             "size": list(summary.size),
             "upscaled": list(summary.upscaled),
             "model": summary.model,
+            "reason": choice.reason,
+            "strength": summary.strength,
             "engine": summary.engine,
             "seconds": round(seconds, 2),
             "peak_memory_mib": round(peak_memory_mib()),
@@ -257,8 +288,12 @@ def _line(report: dict[str, Any]) -> str:
     """The one-line summary of a picture."""
     (width, height), (wide, high) = report["size"], report["upscaled"]
     notes = f" ({', '.join(report['notes'])})" if report["notes"] else ""
+    strength = report["strength"]
+    why = [report["reason"]] if report["reason"] else []
+    why += [f"strength {strength:.2f}"] if strength is not None else []
+    model = f"{report['model']} ({', '.join(why)})" if why else report["model"]
     return (
-        f"{report['target']}: {width} x {height} -> {wide} x {high}{notes}, {report['model']}, "
+        f"{report['target']}: {width} x {height} -> {wide} x {high}{notes}, {model}, "
         f"{report['engine']}, {report['seconds']:.1f} s, peak {report['peak_memory_mib']} MiB"
     )
 

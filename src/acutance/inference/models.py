@@ -41,7 +41,7 @@ def find_card(model: str) -> Path:
 
 def default_model(scale: int) -> str:
     """The shipped model for a scale; raises UserError when there is none."""
-    scales = sorted({card.scale for card in shipped().values()})
+    scales = sorted(c.scale for name, c in shipped().items() if name == f"base-x{c.scale}")
     if scale not in scales:
         listed = ", ".join(map(str, scales))
         raise UserError(f"no model upscales by {scale}: choose one of {listed}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import numpy as np
 import pyvips
@@ -19,12 +19,10 @@ from numpy.typing import NDArray
 from acutance.errors import UserError
 from acutance.image.io import (
     PIXEL_LIMIT,
-    Picture,
     check_target,
     make_folder,
     nameless_file,
     open_picture,
-    pixels,
     save_picture,
 )
 from acutance.image.resize import resize
@@ -34,6 +32,8 @@ from acutance.inference.backends.protocol import Backend
 from acutance.inference.backends.torch import TorchBackend
 from acutance.inference.blend import blend, check_detail, detailed_model
 from acutance.inference.models import find_card
+from acutance.inference.source import ArraySource, PictureSource, Source
+from acutance.inference.strength import check_denoise, estimate
 from acutance.inference.tiling import Tile, split
 from acutance.models.card import Card, check_file, read_card
 from acutance.models.padding import padding_to_multiple
@@ -65,16 +65,8 @@ class Summary:
     model: str
     engine: str
     notes: tuple[str, ...]
-
-
-class _Source(Protocol):
-    """Where tiles are read from: rectangles of ``(h, w, C)`` floats in [0, 1]."""
-
-    height: int
-    width: int
-    bands: int
-
-    def read(self, top: int, left: int, height: int, width: int) -> NDArray[np.float32]: ...
+    strength: float | None = None
+    """How much noise and compression was to be removed, 0 to 1; None for models without that."""
 
 
 class Upscaler:
@@ -94,9 +86,12 @@ class Upscaler:
             eight times slower.
         detail: 0 (faithful) to 1: mix in this share of the GAN model that belongs to ``model``,
             which draws crisp detail that may not be true.
+        denoise: how much noise and compression to remove, 0 (none) to 1, for models that ask for
+            it; estimated for each picture by default.
 
     Raises:
-        UserError: unknown model or device, damaged files, no GAN model to take detail from.
+        UserError: unknown model or device, damaged files, no GAN model to take detail from, or a
+            model that cannot denoise.
 
     Example:
         >>> import numpy as np
@@ -116,6 +111,7 @@ class Upscaler:
         precision: str = "auto",
         best: bool = False,
         detail: float = 0.0,
+        denoise: float | None = None,
     ) -> None:
         card_path = find_card(str(model))
         self.card: Card = read_card(card_path)
@@ -125,6 +121,13 @@ class Upscaler:
             raise UserError(f"threads must be at least 1, not {threads}")
         if memory < 1:
             raise UserError(f"memory must be at least 1 MiB, not {memory}")
+        check_denoise(denoise)
+        if denoise and not self.card.takes_strength:
+            raise UserError(
+                f"model '{self.card.name}' removes no noise: leave out --denoise, or choose a "
+                "photo model"
+            )
+        self._denoise = denoise
         check_detail(detail)
         mixed = blend(card_path, detailed_model(card_path), detail) if detail else None
         self.name = mixed.name if mixed else self.card.name
@@ -154,8 +157,9 @@ class Upscaler:
         """
         if isinstance(image, (str, Path)):
             picture = open_picture(Path(image))
-            image = pixels(picture.image, picture.path)
-        result = self._assembled(_ArraySource(image), image.dtype)
+            dtype = np.dtype(np.uint16 if picture.largest == 65535 else np.uint8)
+            return self._assembled(PictureSource(picture), dtype)
+        result = self._assembled(ArraySource(image), image.dtype)
         return result[:, :, 0] if image.ndim == 2 else result
 
     def upscale_float(self, lr: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -165,7 +169,7 @@ class Upscaler:
         """
         if lr.ndim != 3 or lr.shape[2] != 3:
             raise ValueError(f"expected (h, w, 3), not {lr.shape}")
-        return self._assembled(_ArraySource(lr, clip=False), np.dtype(np.float32), clip=False)
+        return self._assembled(ArraySource(lr, clip=False), np.dtype(np.float32), clip=False)
 
     def upscale_file(
         self,
@@ -176,11 +180,21 @@ class Upscaler:
         overwrite: bool = False,
         pixel_limit: int = PIXEL_LIMIT,
         progress: Progress | None = None,
+        denoise: float | None = None,
     ) -> Summary:
         """Upscale a file into another; depth, alpha, colour profile and metadata are kept.
 
         Tiles are written to a temporary file beside the target as they are made, and the target is
         encoded from it, so that memory stays bounded whatever the picture's size.
+
+        Args:
+            source: an image file.
+            target: its suffix names the format.
+            quality: 1 to 100 for jpg, webp and avif; 90 by default.
+            overwrite: replace an existing file.
+            pixel_limit: refuse a source of more pixels.
+            progress: called after each tile.
+            denoise: for this picture, instead of the upscaler's.
 
         Raises:
             UserError: unreadable source, existing or unwritable target, full disk, invalid output.
@@ -191,18 +205,20 @@ class Upscaler:
         if os.path.exists(target) and target.samefile(source):  # noqa: PTH110 - never raises
             raise UserError(f"{target} is the source itself: give another --output")
         kind = check_target(target, width, height, quality=quality, overwrite=overwrite)
+        pixels = PictureSource(picture)
         notes = picture.notes
         if kind == "tiff" and picture.image.get_typeof("exif-data"):
             notes = (*notes, "EXIF left out, which libvips does not write into TIFF")
         folder = target.parent
         make_folder(folder)
         try:
+            strength = self._strength(pixels, denoise)
             bands, size = picture.image.bands, 2 if picture.largest == 65535 else 1
             if shutil.disk_usage(folder).free < width * height * bands * size:
                 raise UserError(f"not enough free space in {folder} for {width} x {height} pixels")
             with nameless_file(folder) as (raw, name):
                 dtype = np.dtype(np.uint16 if size == 2 else np.uint8)
-                for top, left, part in self._parts(_PictureSource(picture), progress):
+                for top, left, part in self._parts(pixels, strength, progress):
                     _write_part(raw, _from_unit(part, dtype), top, left, width)
                 raw.flush()
                 form = "ushort" if size == 2 else "uchar"
@@ -223,7 +239,16 @@ class Upscaler:
             model=self.name,
             engine=self.engine,
             notes=notes,
+            strength=strength,
         )
+
+    def _strength(self, source: Source, denoise: float | None = None) -> float | None:
+        """What the network is told: what was asked for, else an estimate; None if it asks not."""
+        if not self.card.takes_strength:
+            return None
+        check_denoise(denoise)
+        asked = self._denoise if denoise is None else denoise
+        return estimate(source).strength if asked is None else asked
 
     def _tile_size(self, memory: int, tile: int | None) -> int:
         """LR pixels on a side that fit the memory, margins included."""
@@ -246,18 +271,23 @@ class Upscaler:
         return (side - margin) // multiple * multiple
 
     def _assembled(
-        self, source: _Source, dtype: np.dtype[Any], *, clip: bool = True
+        self, source: Source, dtype: np.dtype[Any], *, clip: bool = True
     ) -> NDArray[Any]:
         """The whole upscaled picture, ``(s*H, s*W, C)``."""
         s = self.scale
         result = np.empty((s * source.height, s * source.width, source.bands), dtype)
-        for top, left, part in self._parts(source, None, clip=clip):
+        for top, left, part in self._parts(source, self._strength(source), clip=clip):
             bottom, right = top + part.shape[0], left + part.shape[1]
             result[top:bottom, left:right] = _from_unit(part, dtype)
         return result
 
     def _parts(
-        self, source: _Source, progress: Progress | None, *, clip: bool = True
+        self,
+        source: Source,
+        strength: float | None,
+        progress: Progress | None = None,
+        *,
+        clip: bool = True,
     ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
         """Upscaled parts, ``(top, left, (h, w, C))``, which cover the picture without overlap."""
         s, multiple = self.scale, self.card.multiple
@@ -276,14 +306,16 @@ class Upscaler:
             if tile.y.keep_start < source.height and tile.x.keep_start < source.width
         ]
         for i, tile in enumerate(tiles, start=1):
-            part = self._tile_through(source, tile)
+            part = self._tile_through(source, tile, strength)
             top, left = tile.y.keep_start, tile.x.keep_start
             part = part[: (source.height - top) * s, : (source.width - left) * s]
             yield top * s, left * s, part.clip(0, 1) if clip else part
             if progress:
                 progress(i, len(tiles))
 
-    def _tile_through(self, source: _Source, tile: Tile) -> NDArray[np.float32]:
+    def _tile_through(
+        self, source: Source, tile: Tile, strength: float | None
+    ) -> NDArray[np.float32]:
         """One tile's kept part, all bands."""
         s = self.scale
         pixels_HWC = _read_padded(source, tile)
@@ -294,7 +326,10 @@ class Upscaler:
             colour = colour * alpha
         if colour.shape[2] == 1:
             colour = np.repeat(colour, 3, axis=2)
-        sr_NCHW = self._backend.run(colour.transpose(2, 0, 1)[None])
+        planes = colour
+        if strength is not None:
+            planes = np.pad(colour, ((0, 0), (0, 0), (0, 1)), constant_values=strength)
+        sr_NCHW = self._backend.run(planes.transpose(2, 0, 1)[None])
         high, wide = colour.shape[0] * s, colour.shape[1] * s
         if sr_NCHW.shape != (1, 3, high, wide):
             raise UserError(
@@ -326,43 +361,7 @@ class Upscaler:
         return np.concatenate([colour, alpha.clip(0, 1)], axis=2)
 
 
-class _ArraySource:
-    """Tiles of an array in memory."""
-
-    def __init__(self, image: NDArray[Any], *, clip: bool = True) -> None:
-        if image.ndim == 2:
-            image = image[:, :, None]
-        if image.ndim != 3 or image.shape[2] not in (1, 2, 3, 4) or 0 in image.shape:
-            raise UserError(
-                f"expected an image of shape (H, W) or (H, W, 1 to 4), not {image.shape}"
-            )
-        if image.dtype not in (np.uint8, np.uint16) and not np.issubdtype(image.dtype, np.floating):
-            raise UserError(f"expected uint8, uint16 or floats in [0, 1], not {image.dtype}")
-        if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
-            raise UserError("the image holds NaN or infinite numbers; replace them first")
-        self._image, self._clip = image, clip
-        self.height, self.width, self.bands = image.shape
-
-    def read(self, top: int, left: int, height: int, width: int) -> NDArray[np.float32]:
-        part = self._image[top : top + height, left : left + width]
-        unit = _to_unit(part)
-        return unit.clip(0, 1) if self._clip else unit
-
-
-class _PictureSource:
-    """Tiles of a file, decoded as they are needed."""
-
-    def __init__(self, picture: Picture) -> None:
-        self._picture = picture
-        self.height, self.width = picture.image.height, picture.image.width
-        self.bands = picture.image.bands
-
-    def read(self, top: int, left: int, height: int, width: int) -> NDArray[np.float32]:
-        part = self._picture.image.crop(left, top, width, height)
-        return _to_unit(pixels(part, self._picture.path))
-
-
-def _read_padded(source: _Source, tile: Tile) -> NDArray[np.float32]:
+def _read_padded(source: Source, tile: Tile) -> NDArray[np.float32]:
     """What a tile reads; beyond the right and bottom edges the picture is mirrored."""
     top, left = tile.y.read_start, tile.x.read_start
     bottom, right = tile.y.read_stop, tile.x.read_stop
@@ -381,14 +380,6 @@ def _write_part(
     for y, row in enumerate(part, start=top):
         file.seek((y * picture_width + left) * size)
         file.write(row.tobytes())
-
-
-def _to_unit(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Integers to floats in [0, 1]; floats stay."""
-    unit: NDArray[np.float32] = image.astype(np.float32)
-    if not np.issubdtype(image.dtype, np.floating):
-        unit /= np.float32(np.iinfo(image.dtype).max)
-    return unit
 
 
 def _from_unit(image: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:

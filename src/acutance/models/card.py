@@ -64,6 +64,11 @@ class Card:
     licence: str = "Apache-2.0"
     """Licence of the weights."""
 
+    @property
+    def takes_strength(self) -> bool:
+        """Whether a fourth plane of the input says how much noise and compression to remove."""
+        return bool(self.config.get("strength"))
+
 
 def read_card(path: Path) -> Card:
     """Read a card from its JSON file.
