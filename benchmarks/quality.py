@@ -54,7 +54,7 @@ def section(comparison: Comparison, *, write: bool) -> str:
         for model, card in shipped().items():
             if card.scale == comparison.scale:
                 lines = own[f"Acutance {model}"]
-                record(find_card(model), lines, protocol=comparison.protocol)
+                record(find_card(model), lines, key=comparison.protocol.name)
     lines = [line for each in own.values() for line in each]
     lines += table.published(comparison.scale, comparison.protocol, next(iter(own.values())))
     if comparison.perceptual:

@@ -167,7 +167,7 @@ def test_pictures_of_one_size_are_not_mixed_up(acutance: Run, model: Path, tmp_p
     assert acutance("upscale", folder, "--model", model).status == 0
     for level in (60, 120, 180):
         upscaled = pyvips.Image.new_from_file(str(folder / f"{level}_x2.png"))
-        assert upscaled.avg() == pytest.approx(level, abs=1)
+        assert upscaled.avg() == pytest.approx(level, abs=5)
 
 
 def test_wishes_override_the_choice(acutance: Run, mixed: Path, two_models: Path) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +17,7 @@ def evaluate(
     scale: int = 4,
     model: str | None = None,
     best: Annotated[bool, Parameter(negative=())] = False,
+    denoise: Literal["auto"] | float = "auto",
     protocol: str = "poster2017",
     images: Path | None = None,
     sets: str | None = None,
@@ -45,6 +47,8 @@ def evaluate(
         --images.
     best
         Measure the model's self-ensemble too, as a row of its own; eight times slower.
+    denoise
+        Strength that a photo model is told, 0 to 1; auto estimates it for each picture.
     protocol
         poster2017 or standard; docs/protocol.md explains them.
     images
@@ -118,21 +122,32 @@ def evaluate(
         model = "none" if images is not None else _default_model(scale)
     if model == "none" and (record or best):
         raise UserError(f"--{'record' if record else 'best'} needs a model: give --model")
+    if model == "none" and denoise != "auto":
+        raise UserError("--denoise needs a model: give --model")
     if model != "none":
         from acutance.inference.upscaler import Upscaler
 
         # The figures do not depend on what the processor can multiply.
-        upscaler = Upscaler(model, device=device, threads=threads, precision="fp32")
+        load = partial(
+            Upscaler,
+            model,
+            device=device,
+            threads=threads,
+            precision="fp32",
+            denoise=None if denoise == "auto" else denoise,
+        )
+        upscaler = load()
         if upscaler.scale != scale:
             raise UserError(
                 f"{model} upscales by {upscaler.scale}, not by {scale}: "
                 f"give --scale {upscaler.scale}, or another model"
             )
         name = f"Acutance {upscaler.card.name}"
+        if upscaler.card.takes_strength and denoise != "auto":
+            name = f"{name}, --denoise {denoise:g}"
         measured: dict[str, Upscale] = {name: upscaler.upscale_float}
         if best:
-            ensemble = Upscaler(model, device=device, threads=threads, precision="fp32", best=True)
-            measured[f"{name}, --best"] = ensemble.upscale_float
+            measured[f"{name}, --best"] = load(best=True).upscale_float
         methods = {**measured, **methods}
     console = Console(stderr=True)
     found: list[Row] = []
@@ -149,11 +164,12 @@ def evaluate(
     text = write(lines, scale=scale, protocol=rules, missing=missing)
     for path, content in ((output, text), (rows, per_image)):
         if path is not None:
-            with atomic(path, overwrite=overwrite) as partial:
-                partial.write_text(content, encoding="utf-8")
+            with atomic(path, overwrite=overwrite) as unfinished:
+                unfinished.write_text(content, encoding="utf-8")
     if record:
         own = [line for line in lines if line.method == name]
-        write_record(find_card(model), own, protocol=rules)
+        key = rules.name if denoise == "auto" else f"{rules.name}-denoise{denoise:g}"
+        write_record(find_card(model), own, key=key)
     if output is None:
         sys.stdout.write(text)
 

@@ -7,17 +7,16 @@ from pathlib import Path
 
 from acutance.evaluation.table import Line
 from acutance.image.io import atomic
-from acutance.metrics.protocol import Protocol
 from acutance.models.card import read_card, write_card
 
 
-def record(card_path: Path, lines: Sequence[Line], *, protocol: Protocol) -> None:
-    """Replace the card's figures for a protocol: ``metrics[protocol][set]``.
+def record(card_path: Path, lines: Sequence[Line], *, key: str) -> None:
+    """Replace the card's figures for a way to measure: ``metrics[key][set]``.
 
     Args:
         card_path: the model's card.
         lines: the model's own lines, one a set and one over all.
-        protocol: how they were measured.
+        key: how they were measured: the protocol's name, and what else was set.
 
     Raises:
         UserError: the card cannot be written.
@@ -35,7 +34,7 @@ def record(card_path: Path, lines: Sequence[Line], *, protocol: Protocol) -> Non
         }
         for line in lines
     }
-    metrics = {**card.metrics, protocol.name: figures}
+    metrics = {**card.metrics, key: figures}
     with atomic(card_path, overwrite=True) as partial:
         write_card(partial, dataclasses.replace(card, metrics=metrics))
 

@@ -73,12 +73,14 @@ class TrainConfig:
         LossPhase(until=1.00, content="mse"),
     )
     """Loss schedule."""
+    optimiser: Literal["adamw", "muon"] = "adamw"
+    """AdamW, or Muon for the inner convolutions."""
     learning_rate: float = 1e-3
-    """Peak learning rate of AdamW."""
+    """Peak learning rate."""
     betas: tuple[float, float] = (0.9, 0.99)
-    """AdamW's averages."""
+    """AdamW's averages; Muon has its own for the inner convolutions."""
     weight_decay: float = 0.0
-    """AdamW's decoupled weight decay."""
+    """Decoupled weight decay."""
     warmup: float = 0.03
     """Share of the run that warms up."""
     anneal: float = 0.25

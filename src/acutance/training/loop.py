@@ -27,6 +27,7 @@ from acutance.training.ema import ExponentialMovingAverage
 from acutance.training.gan.stage import GanStage, new_opponent
 from acutance.training.hardware import choose_device, choose_precision, describe, matmul_peak
 from acutance.training.log import RunLog
+from acutance.training.muon import Muon
 from acutance.training.outputs import AllOutputs
 from acutance.training.samplers import build_sampler
 from acutance.training.schedule import learning_rate_factor, phase_at
@@ -110,13 +111,7 @@ def _train(
     state = TrainState(
         network=network,
         ema=ExponentialMovingAverage(network, config.ema),
-        optimiser=torch.optim.AdamW(
-            network.parameters(),
-            lr=config.learning_rate,
-            betas=config.betas,
-            weight_decay=config.weight_decay,
-            fused=place.type in ("cpu", "cuda"),
-        ),
+        optimiser=_optimiser(network, config, place),
         generator=torch.Generator().manual_seed(config.seed),
         counters=Counters(),
         opponent=new_opponent(config, place) if config.gan else None,
@@ -366,6 +361,19 @@ class _Loop:
         run_folder.write_atomically(
             self.run / run_folder.SUMMARY, json.dumps(summary, indent=2) + "\n"
         )
+
+
+def _optimiser(
+    network: nn.Module, config: TrainConfig, place: torch.device
+) -> torch.optim.Optimizer:
+    settings: dict[str, Any] = {
+        "lr": config.learning_rate,
+        "betas": config.betas,
+        "weight_decay": config.weight_decay,
+    }
+    if config.optimiser == "muon":
+        return Muon(network.parameters(), **settings)
+    return torch.optim.AdamW(network.parameters(), fused=place.type in ("cpu", "cuda"), **settings)
 
 
 def _start_from(network: nn.Module, start: str, report: Callable[[str], None]) -> None:
