@@ -73,6 +73,10 @@ class TrainConfig:
         LossPhase(until=1.00, content="mse"),
     )
     """Loss schedule."""
+    teacher: str | None = None
+    """A model whose output is learned too: it is smoother than photos, so gradients vary less."""
+    teacher_share: float = 0.5
+    """Share of the teacher's output in what is learned; the rest is the photo."""
     optimiser: Literal["adamw", "muon"] = "adamw"
     """AdamW, or Muon for the inner convolutions."""
     learning_rate: float = 1e-3
@@ -139,7 +143,15 @@ class TrainConfig:
         for key in ("pool", "crop_every"):
             if getattr(self, key) < 1:
                 raise UserError(f"'{key}' must be at least 1, not {getattr(self, key)}")
-        for key in ("warmup", "anneal", "drop_flattest", "ema", "clean_share", "jitter"):
+        for key in (
+            "warmup",
+            "anneal",
+            "drop_flattest",
+            "ema",
+            "clean_share",
+            "jitter",
+            "teacher_share",
+        ):
             if not 0 <= getattr(self, key) <= 1:
                 raise UserError(f"'{key}' must lie between 0 and 1, not {getattr(self, key)}")
         if not all(0 <= beta < 1 for beta in self.betas):

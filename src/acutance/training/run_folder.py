@@ -121,6 +121,20 @@ def load_start(start: str) -> dict[str, Tensor]:
     return {name: p.detach() for name, p in network.named_parameters()}
 
 
+def load_teacher(teacher: str, *, scale: int) -> nn.Module:
+    """A network to learn from: a shipped model's name, or a card.
+
+    Raises UserError when it is neither, upscales by another factor or asks for a strength.
+    """
+    network, card = load_network(find_card(teacher), "cpu")
+    if card.scale != scale or card.takes_strength:
+        raise UserError(
+            f"teacher '{card.name}' does not upscale clean pictures by {scale}: "
+            f"choose base-x{scale}, or leave teacher out"
+        )
+    return network.requires_grad_(False)
+
+
 TOLD_OF_BEFORE = ("command", "changes", "commit", "steps", "minutes", "data_sha256", "before")
 
 

@@ -13,6 +13,7 @@ from acutance.losses.composite import CompositeLoss
 from acutance.losses.supervision import Supervision
 from acutance.training.config import LossPhase, TrainConfig
 from acutance.training.distributed import Processes
+from acutance.training.run_folder import load_teacher
 from acutance.training.schedule import phase_at
 from acutance.training.state import TrainState
 from acutance.training.validation import Validation
@@ -126,17 +127,33 @@ class PixelStage:
         self.config, self.state, self.forward = config, state, forward
         self.settings: dict[str, Any] = {"dtype": dtype, "clip_norm": config.clip_norm}
         self.criterion = Supervision(CompositeLoss()).to(device)
+        self.teacher: nn.Module | None = None
+        if config.teacher is not None:
+            self.teacher = load_teacher(config.teacher, scale=config.scale).to(device)
+            self.teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def step(self, batch: Batch, *, progress: float, factor: float) -> StepResult:
-        """One step of ``train_step``."""
+        """One step of ``train_step``, on what the teacher says of the batch, where there is one."""
         return train_step(
             self.state,
-            batch,
+            self._taught(batch),
             criterion_of(phase_at(self.config.losses, progress), self.criterion),
             learning_rate=self.config.learning_rate * factor,
             forward=self.forward,
             **self.settings,
         )
+
+    def _taught(self, batch: Batch) -> Batch:
+        if self.teacher is None:
+            return batch
+        lr_NCHW, hr_NCHW = batch
+        dtype = self.settings["dtype"]
+        with (
+            torch.no_grad(),
+            torch.autocast(lr_NCHW.device.type, dtype, enabled=dtype != torch.float32),
+        ):
+            said_NCHW = self.teacher(lr_NCHW).to(hr_NCHW.dtype)
+        return lr_NCHW, hr_NCHW.lerp(said_NCHW, self.config.teacher_share)
 
     def watch(self, _terms: dict[str, float]) -> list[str]:
         """Nothing but the gradients, which the loop watches."""

@@ -1,0 +1,74 @@
+"""Learning from a stronger model's output."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from acutance.errors import UserError
+from acutance.inference.export import export
+from acutance.models.describe import describe
+from acutance.models.generator import Generator, GeneratorConfig
+from acutance.training.distributed import processes
+from acutance.training.ema import ExponentialMovingAverage
+from acutance.training.loop import train
+from acutance.training.run_folder import load_teacher
+from acutance.training.state import Counters, TrainState
+from acutance.training.step import PixelStage
+
+from .test_loop import CONFIG, quiet
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The card of an untrained x2 model, bicubic but for a tail that shifts its colours."""
+    config = GeneratorConfig(scale=2, channels=(8,), down_blocks=(1,), up_blocks=())
+    network = Generator(config)
+    with torch.no_grad():
+        network.tail.bias.fill_(0.25)
+    card = describe(network, key="generator", name="teacher-x2")
+    return export(network, card, tmp_path_factory.mktemp("teacher"))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_what_is_learned_is_between_photo_and_teacher(teacher: Path, share: float) -> None:
+    config = CONFIG.override({"teacher": str(teacher), "teacher_share": str(share)})
+    network = Generator(GeneratorConfig(scale=2, channels=(8,), down_blocks=(1,), up_blocks=()))
+    state = TrainState(
+        network=network,
+        ema=ExponentialMovingAverage(network, 0.9),
+        optimiser=torch.optim.AdamW(network.parameters()),
+        generator=torch.Generator(),
+        counters=Counters(),
+    )
+    cpu = torch.device("cpu")
+    with processes(cpu) as together:
+        stage = PixelStage(
+            config,
+            state,
+            device=cpu,
+            dtype=torch.float32,
+            forward=lambda lr: [network(lr)],
+            together=together,
+        )
+    gray_lr, gray_hr = torch.full((1, 3, 20, 20), 0.5), torch.full((1, 3, 40, 40), 0.5)
+    seen: list[torch.Tensor] = []
+
+    def criterion(outputs: list[torch.Tensor], hr: torch.Tensor, **_: object) -> torch.Tensor:
+        seen.append(hr)
+        return outputs[0].mean()
+
+    stage.criterion = criterion  # type: ignore[assignment]
+    stage.step((gray_lr, gray_hr), progress=0.5, factor=1.0)
+    torch.testing.assert_close(seen[0], gray_hr + 0.25 * share)
+
+
+def test_a_run_takes_its_teacher_by_card(teacher: Path, photos: Path, tmp_path: Path) -> None:
+    config = CONFIG.override({"teacher": str(teacher), "steps": "2"})
+    run = train(config, data=photos, run=tmp_path / "run", threads=1, report=quiet)
+    assert (run / "ema.safetensors").exists()
+
+
+def test_a_teacher_of_another_scale_is_refused(teacher: Path) -> None:
+    with pytest.raises(UserError, match="does not upscale clean pictures by 4"):
+        load_teacher(str(teacher), scale=4)
