@@ -182,3 +182,19 @@ def test_backbones_that_are_none(acutance: Run, sets: Path, tmp_path: Path) -> N
     assert "no such folder" in one_line(acutance(*words, tmp_path / "x", "--perceptual"))
     (tmp_path / "alexnet.safetensors").write_bytes(b"nonsense")
     assert "alexnet" in one_line(acutance(*words, tmp_path, "--perceptual"))
+
+
+def test_a_model_can_be_measured_alone(acutance: Run, sets: Path, model: Path) -> None:
+    words = ["evaluate", "--data", sets, "--scale", 2, "--format", "json", "--no-baselines"]
+    lines = json.loads(acutance(*words, "--model", model).out)["lines"]
+    assert {line["method"] for line in lines if not line["published"]} == {"Acutance tiny-x2"}
+    result = acutance(*words, "--model", "none")
+    assert "nothing to measure" in one_line(result)
+
+
+def test_a_strength_for_a_model_that_takes_none_is_refused(
+    acutance: Run, sets: Path, model: Path
+) -> None:
+    words = ["evaluate", "--data", sets, "--scale", 2, "--denoise", 0.5]
+    assert "removes no noise" in one_line(acutance(*words, "--model", model))
+    assert "--denoise needs a model" in one_line(acutance(*words, "--model", "none"))

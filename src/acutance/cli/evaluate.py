@@ -18,6 +18,7 @@ def evaluate(
     model: str | None = None,
     best: Annotated[bool, Parameter(negative=())] = False,
     denoise: Literal["auto"] | float = "auto",
+    baselines: Annotated[bool, Parameter(negative="--no-baselines")] = True,
     protocol: str = "poster2017",
     images: Path | None = None,
     sets: str | None = None,
@@ -49,6 +50,8 @@ def evaluate(
         Measure the model's self-ensemble too, as a row of its own; eight times slower.
     denoise
         Strength that a photo model is told, 0 to 1; auto estimates it for each picture.
+    baselines
+        Measure bicubic and Lanczos too.
     protocol
         poster2017 or standard; docs/protocol.md explains them.
     images
@@ -116,12 +119,16 @@ def evaluate(
     pictures = find_benchmarks(data, sets.split(",") if sets else None)
     if ranges is not None:
         pictures = [DegradedImage(p.set_name, p.path, ranges, seed) for p in pictures]
-    methods: dict[str, Upscale] = {"bicubic": bicubic(scale), "Lanczos": lanczos(scale)}
+    methods: dict[str, Upscale] = {}
+    if baselines:
+        methods = {"bicubic": bicubic(scale), "Lanczos": lanczos(scale)}
     name = ""
     if model is None:
         model = "none" if images is not None else _default_model(scale)
     if model == "none" and (record or best):
         raise UserError(f"--{'record' if record else 'best'} needs a model: give --model")
+    if model == "none" and images is None and not baselines:
+        raise UserError("nothing to measure: leave out --no-baselines, or give --model or --images")
     if model == "none" and denoise != "auto":
         raise UserError("--denoise needs a model: give --model")
     if model != "none":
