@@ -12,7 +12,7 @@ from acutance.models.card import Card
 def models(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = False) -> None:
     """List the shipped models: scale, kind, size, measured quality and hash of the weights.
 
-    Under "adjust" is what `upscale` can set: --denoise, or --detail with the model it mixes in.
+    Under "adjust" is what `upscale` can set: --denoise, and --detail where there is a GAN model.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ def models(*, as_json: Annotated[bool, Parameter(name="--json", negative=())] = 
             ", ".join(adjustable(card, cards)),
             card.files["safetensors"].sha256[:12],
         )
-    console = Console(width=max(100, Console().width))  # a wrapped line beats a cut figure
+    console = Console(width=max(120, Console().width))  # a wrapped line beats a cut figure
     console.print(table, soft_wrap=True)
     console.print("Quality: mean of Set5, Set14 and BSDS100 by poster2017.")
 
 
 def adjustable(card: Card, cards: dict[str, Card]) -> list[str]:
-    """The settings that a model listens to, with the GAN model that one of them mixes in."""
-    detail = [f"detail ({name})" for name, c in cards.items() if c.detail_of == card.name]
-    return ["denoise"] * card.takes_strength + detail
+    """The settings that a model listens to."""
+    mixed = any(other.detail_of == card.name for other in cards.values())
+    return ["denoise"] * card.takes_strength + ["detail"] * mixed

@@ -6,6 +6,8 @@ thousand LR pixels a second at x4. On a GPU the same recipes take ``--set compil
 batches.
 """
 
+import dataclasses
+
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
 
 LOSSES = (
@@ -13,6 +15,9 @@ LOSSES = (
     LossPhase(until=1.0, content="mse", alpha=1e-3, beta=0.03, log=True),
 )
 """L1 while the network finds its features; then what is measured, every patch alike."""
+
+LAST = LOSSES[1:]
+"""The second half alone, where the features are found already."""
 
 COPIES = (0.8, 0.6)
 """Reduced copies of every photo: as much again of other content."""
@@ -87,4 +92,68 @@ def base_x2() -> TrainConfig:
             PatchPhase(until=0.60, patch=32, batch=16),
             PatchPhase(until=1.00, patch=48, batch=8),
         ),
+    )
+
+
+def base_x3() -> TrainConfig:
+    """The base generator at x3, from the shipped x4 model's trunk.
+
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 16 minutes; measured: MEASURED_X3.
+    Command: ``acutance train base-x3 --from base-x4 --data DIR --out RUN``
+    """
+    return dataclasses.replace(base_x2(), recipe="base-x3", scale=3, max_minutes=16)
+
+
+def tiny_x4() -> TrainConfig:
+    """The tiny generator at x4, for speed: a quarter of base's multiply-adds.
+
+    Muon learns faster than AdamW here (docs/benchmarks/log.md).
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 8 minutes; measured: MEASURED_T4.
+    Command: ``acutance train tiny-x4 --data DIR --out RUN``
+    """
+    return dataclasses.replace(
+        base_x4(),
+        recipe="tiny-x4",
+        size="tiny",
+        max_minutes=8,
+        optimiser="muon",
+        learning_rate=4e-3,
+    )
+
+
+def tiny_x2() -> TrainConfig:
+    """The tiny generator at x2, from the shipped tiny x4 model's trunk.
+
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 4 minutes; measured: MEASURED_T2.
+    Command: ``acutance train tiny-x2 --from tiny-x4 --data DIR --out RUN``
+    """
+    return dataclasses.replace(
+        tiny_x4(),
+        recipe="tiny-x2",
+        scale=2,
+        start="tiny-x4",
+        max_minutes=4,
+        patches=base_x2().patches,
+        losses=LAST,
+        learning_rate=2e-3,
+    )
+
+
+def tiny_x3() -> TrainConfig:
+    """The tiny generator at x3, from the shipped tiny x4 model's trunk.
+
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 4 minutes; measured: MEASURED_T3.
+    Command: ``acutance train tiny-x3 --from tiny-x4 --data DIR --out RUN``
+    """
+    return dataclasses.replace(tiny_x2(), recipe="tiny-x3", scale=3)
+
+
+def tiny_x8() -> TrainConfig:
+    """The tiny generator at x8, from the shipped tiny x4 model's trunk.
+
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 6 minutes; measured: MEASURED_T8.
+    Command: ``acutance train tiny-x8 --from tiny-x4 --data DIR --out RUN``
+    """
+    return dataclasses.replace(
+        tiny_x2(), recipe="tiny-x8", scale=8, max_minutes=6, patches=base_x8().patches
     )

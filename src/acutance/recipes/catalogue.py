@@ -13,8 +13,13 @@ from acutance.training.config import FOLDERS, TrainConfig
 
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "base-x2": bicubic.base_x2,
+    "base-x3": bicubic.base_x3,
     "base-x4": bicubic.base_x4,
     "base-x8": bicubic.base_x8,
+    "tiny-x2": bicubic.tiny_x2,
+    "tiny-x3": bicubic.tiny_x3,
+    "tiny-x4": bicubic.tiny_x4,
+    "tiny-x8": bicubic.tiny_x8,
     "photo-x2": photo.photo_x2,
     "photo-x4": photo.photo_x4,
     "gan-x4": gan.gan_x4,
