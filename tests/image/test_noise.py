@@ -5,7 +5,7 @@ import pytest
 import pyvips
 
 from acutance.image.noise import LARGEST, features, noise_level
-from acutance.inference.strength import LEAST_NOISE_IN_JPEG
+from acutance.inference.strength import LEAST_NOISE
 
 from .test_jpeg import saved, scene
 
@@ -31,7 +31,7 @@ def test_noise_is_measured(sigma: float, gray: bool) -> None:
 def test_noise_under_jpeg_is_measured(quality: int) -> None:
     """Less well: JPEG removes much of it."""
     found = [level(saved(noisy(sigma), quality), quality) for sigma in (0, 5, 10)]
-    assert found[0] < LEAST_NOISE_IN_JPEG
+    assert found[0] < LEAST_NOISE
     assert found[0] < found[1] < found[2]
     assert found[2] == pytest.approx(10, abs=4)
 

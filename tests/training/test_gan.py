@@ -26,7 +26,7 @@ from acutance.training.gan import guards
 from acutance.training.gan.config import GanConfig
 from acutance.training.gan.frontier import Floors, best, frontier, perception
 from acutance.training.gan.perception import perceptual_loss
-from acutance.training.gan.stage import GanStage, new_opponent
+from acutance.training.gan.stage import GanStage, new_opponent, perceptual_side
 from acutance.training.gan.step import gan_step
 from acutance.training.loop import Stopped, train
 from acutance.training.state import Counters, TrainState
@@ -416,6 +416,15 @@ def test_a_perceptual_loss_by_path(photos: Path, tmp_path: Path) -> None:
     run = run_once(photos, tmp_path / "run", config, resume=True)
     assert all(line["perceptual"] > 0 for line in log(run, "train"))
     assert_same_files(run, run_once(photos, tmp_path / "again", config))
+
+
+@pytest.mark.parametrize(
+    ("wished", "patch", "side"),
+    [(124, 128, 124), (124, 64, 61), (35, 40, 35), (124, 36, 35), (124, 30, 30)],
+)
+def test_the_perceptual_loss_has_room_for_every_stride(wished: int, patch: int, side: int) -> None:
+    """At x2 patches have 64 pixels: seen whole, AlexNet's stride of 4 always fell on the same."""
+    assert perceptual_side(wished, patch) == side
 
 
 def _stop_after_a_step(line: str) -> None:

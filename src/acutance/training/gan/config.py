@@ -6,6 +6,9 @@ from typing import Literal
 
 from acutance.errors import UserError
 
+SMALLEST_CROP = 35
+"""Pixels that AlexNet needs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GanConfig:
@@ -59,7 +62,8 @@ class GanConfig:
             raise UserError(f"'gan.ramp' must lie between 0 and 1, not {self.ramp}")
         if self.channels < 1:
             raise UserError(f"'gan.channels' must be at least 1, not {self.channels}")
-        if self.perceptual_crop < 35:
+        if self.perceptual_crop < SMALLEST_CROP:
             raise UserError(
-                f"'gan.perceptual_crop' must be at least 35 pixels, not {self.perceptual_crop}"
+                f"'gan.perceptual_crop' must be at least {SMALLEST_CROP} pixels, "
+                f"not {self.perceptual_crop}"
             )

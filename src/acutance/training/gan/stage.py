@@ -17,7 +17,7 @@ from acutance.models.discriminator import Discriminator, DiscriminatorConfig
 from acutance.training.config import TrainConfig
 from acutance.training.distributed import Processes
 from acutance.training.gan import guards
-from acutance.training.gan.config import GanConfig
+from acutance.training.gan.config import SMALLEST_CROP, GanConfig
 from acutance.training.gan.frontier import Floors, best, frontier
 from acutance.training.gan.perception import HeldOutPerception, perceptual_loss
 from acutance.training.gan.step import Terms, gan_step
@@ -43,6 +43,19 @@ def new_opponent(config: TrainConfig, device: torch.device) -> Opponent:
         fused=device.type in ("cpu", "cuda"),
     )
     return Opponent(network, optimiser)
+
+
+STRIDE = 4
+"""Of AlexNet's first layer."""
+
+
+def perceptual_side(wished: int, patch: int) -> int:
+    """Pixels on a side of the part that the perceptual loss sees.
+
+    Small enough to lie at any of ``STRIDE`` places: from one place alone AlexNet, which looks at
+    every fourth pixel, is blind to a pattern of that period, and the generator draws it.
+    """
+    return min(wished, max(SMALLEST_CROP, patch - (STRIDE - 1)), patch)
 
 
 class GanStage:
@@ -118,7 +131,7 @@ class GanStage:
     def _perceptual(self, sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
         """Of one random part of all patches: its place changes, so no grid of strides shows."""
         assert self.perceptual is not None
-        crop = min(self.gan.perceptual_crop, *hr_NCHW.shape[2:])
+        crop = perceptual_side(self.gan.perceptual_crop, min(hr_NCHW.shape[2:]))
         free = torch.tensor([size - crop + 1 for size in hr_NCHW.shape[2:]])
         random = torch.rand(2, generator=self.state.generator)
         top, left = (random * free).long().tolist()
