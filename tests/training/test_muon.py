@@ -33,6 +33,15 @@ def test_nothing_stays_nothing() -> None:
     assert torch.equal(orthogonalised(torch.zeros(2, 4, 9)), torch.zeros(2, 4, 9))
 
 
+@pytest.mark.parametrize("size", [1e-10, 1e-13, 1e-20, 1e-25, 1e-38, 1e-44])
+def test_what_a_dead_block_leaves_is_no_number_to_fear(size: float) -> None:
+    """Its momentum fades until its squares are zero in fp32, and its length with them."""
+    torch.manual_seed(0)
+    made = orthogonalised(torch.randn(1, 8, 72) * size)
+    assert torch.isfinite(made).all()
+    assert made.abs().max() < 1.25
+
+
 def test_inner_convolutions_step_as_far_as_adamw_would() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(*(nn.Conv2d(8, 8, 3) for _ in range(3)))

@@ -108,16 +108,16 @@ def tiny_x4() -> TrainConfig:
     """The tiny generator at x4, for speed: a quarter of base's multiply-adds.
 
     Muon learns faster than AdamW here (docs/benchmarks/log.md).
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 8 minutes; measured: MEASURED_T4.
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 7 minutes; measured: MEASURED_T4.
     Command: ``acutance train tiny-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(
         base_x4(),
         recipe="tiny-x4",
         size="tiny",
-        max_minutes=8,
+        max_minutes=7,
         optimiser="muon",
-        learning_rate=4e-3,
+        learning_rate=2e-3,
     )
 
 
@@ -135,7 +135,7 @@ def tiny_x2() -> TrainConfig:
         max_minutes=4,
         patches=base_x2().patches,
         losses=LAST,
-        learning_rate=2e-3,
+        learning_rate=1e-3,
     )
 
 
@@ -151,9 +151,9 @@ def tiny_x3() -> TrainConfig:
 def tiny_x8() -> TrainConfig:
     """The tiny generator at x8, from the shipped tiny x4 model's trunk.
 
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 6 minutes; measured: MEASURED_T8.
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 4 minutes; measured: MEASURED_T8.
     Command: ``acutance train tiny-x8 --from tiny-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(
-        tiny_x2(), recipe="tiny-x8", scale=8, max_minutes=6, patches=base_x8().patches
+        tiny_x2(), recipe="tiny-x8", scale=8, max_minutes=4, patches=base_x8().patches
     )

@@ -17,6 +17,8 @@ ITERATIONS = 5
 ADAMW_SIZE = 0.2
 """Root mean square of AdamW's steps, in learning rates: what Muon's are scaled to."""
 EPSILON = 1e-8
+SMALLEST = 1e-12
+"""Length of a matrix that counts as zero; squares of much less are none in fp32."""
 
 
 class Muon(torch.optim.Optimizer):
@@ -94,12 +96,12 @@ def orthogonalised(matrices_NRC: Tensor) -> Tensor:
     commute, so they are collected on the short side, and the long one is multiplied once.
 
     Args:
-        matrices_NRC: ``(n, rows, columns)``; those of zeros stay.
+        matrices_NRC: ``(n, rows, columns)``; those of zeros, or nearly, stay about zero.
     """
     x = matrices_NRC.float()
     if x.shape[1] > x.shape[2]:
         return orthogonalised(x.transpose(1, 2)).transpose(1, 2)
-    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-30)
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(SMALLEST)
     a, b, c = NEWTON_SCHULZ
     identity = torch.eye(x.shape[1], device=x.device, dtype=x.dtype)
     gram, collected = x @ x.transpose(1, 2), identity.expand(len(x), -1, -1)
