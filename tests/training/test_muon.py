@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+import acutance.training.muon
+from acutance.errors import UserError
 from acutance.training.loop import Stopped, train
 from acutance.training.muon import ADAMW_SIZE, Muon, orthogonalised
 
@@ -67,3 +69,15 @@ def test_a_stopped_run_goes_on_to_the_same_weights(photos: Path, tmp_path: Path)
         train(config, data=photos, run=run, threads=1, report=terminate_at_step_3)
     train(config, data=photos, run=run, resume=True, threads=1, report=quiet)
     assert_same_weights(run, whole)
+
+
+def test_weights_that_are_no_numbers_end_the_run(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(matrices: torch.Tensor) -> torch.Tensor:
+        return matrices * float("nan")
+
+    monkeypatch.setattr(acutance.training.muon, "orthogonalised", broken)
+    config = CONFIG.override({"optimiser": "muon"})
+    with pytest.raises(UserError, match="diverged: weights are no numbers any more at step 1"):
+        train(config, data=photos, run=tmp_path / "run", threads=1, report=quiet)

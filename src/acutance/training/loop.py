@@ -258,6 +258,12 @@ class _Loop:
         rate: float,
     ) -> None:
         counters = self.state.counters
+        if not all(torch.isfinite(p).all() for p in self.state.network.parameters()):
+            # In bf16 a ReLU may turn them into zeros, so that loss and gradients look well.
+            raise UserError(
+                f"the run diverged: weights are no numbers any more at step {counters.step}; "
+                f"lower learning_rate (now {self.config.learning_rate:g}) and start again"
+            )
         loss = self._mean([result.loss for result in results])
         terms = {
             name: self._mean([result.terms[name] for result in results])
