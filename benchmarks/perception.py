@@ -97,12 +97,14 @@ def _label(line: Line) -> str:
     return name.rpartition(", --")[2]
 
 
-def page(measured: Sequence[Line], copied: Sequence[Line]) -> str:
+def page(measured: Sequence[Line], copied: Sequence[Line], details: Sequence[float]) -> str:
     """The table below the plot."""
     text = to_markdown([*measured, *copied], scale=SCALE, protocol=PROTOCOL)
+    dial = " ".join(f"{detail:g}" for detail in details)
     return f"""# Perception and distortion
 
-Made by `python benchmarks/perception.py --data DIR --backbones BACKBONES`, commit {commit()[:12]}.
+Made by `python benchmarks/perception.py --data DIR --backbones BACKBONES --details {dial}`,
+commit {commit()[:12]}.
 
 ![PSNR against LPIPS]({PAGE.stem}.png)
 
@@ -142,7 +144,7 @@ def main() -> None:
     if options.photos:
         print(to_markdown(measured, scale=SCALE, protocol=PROTOCOL))
         return
-    PAGE.write_text(page(measured, copied), encoding="utf-8")
+    PAGE.write_text(page(measured, copied, options.details), encoding="utf-8")
     for suffix in (".png", ".svg"):
         draw(measured, copied, PAGE.with_suffix(suffix))
 
