@@ -52,7 +52,7 @@ def upscale(
     output
         A file for one image, or a folder; beside each image by default.
     scale
-        2, 4 or 8; 4 by default.
+        2, 3, 4 or 8; 4 by default.
     model
         Name of a shipped model or path of a model's card; `acutance models` lists them. By default
         each picture gets the one that suits it: photo-x4 if it is noisy or a JPEG, else base-x4.

@@ -40,9 +40,10 @@ def find_card(model: str) -> Path:
 
 
 def default_model(scale: int) -> str:
-    """The shipped model for a scale; raises UserError when there is none."""
-    scales = sorted(c.scale for name, c in shipped().items() if name == f"base-x{c.scale}")
-    if scale not in scales:
-        listed = ", ".join(map(str, scales))
-        raise UserError(f"no model upscales by {scale}: choose one of {listed}")
-    return f"base-x{scale}"
+    """The shipped model of plain bicubic for a scale, the largest; UserError when there is none."""
+    cards = shipped()
+    for size in ("base", "tiny"):
+        if f"{size}-x{scale}" in cards:
+            return f"{size}-x{scale}"
+    listed = ", ".join(map(str, sorted({card.scale for card in cards.values()})))
+    raise UserError(f"no model upscales by {scale}: choose one of {listed}")

@@ -98,7 +98,7 @@ def base_x2() -> TrainConfig:
 def base_x3() -> TrainConfig:
     """The base generator at x3, from the shipped x4 model's trunk.
 
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 16 minutes; measured: MEASURED_X3.
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 16 minutes; no run to the end yet.
     Command: ``acutance train base-x3 --from base-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(base_x2(), recipe="base-x3", scale=3, max_minutes=16)
@@ -144,7 +144,8 @@ def tiny_x2() -> TrainConfig:
 def tiny_x3() -> TrainConfig:
     """The tiny generator at x3, from the shipped tiny x4 model's trunk.
 
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 4 minutes; measured: MEASURED_T3.
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 4 minutes; measured: 29.01 dB,
+    SSIM .8081, mean of the three sets by ``poster2017``.
     Command: ``acutance train tiny-x3 --from tiny-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(tiny_x2(), recipe="tiny-x3", scale=3)
@@ -153,7 +154,8 @@ def tiny_x3() -> TrainConfig:
 def tiny_x8() -> TrainConfig:
     """The tiny generator at x8, from the shipped tiny x4 model's trunk.
 
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 4 minutes; measured: MEASURED_T8.
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 4 minutes; measured: 24.56 dB,
+    SSIM .5974, mean of the three sets by ``poster2017``.
     Command: ``acutance train tiny-x8 --from tiny-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(
