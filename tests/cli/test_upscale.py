@@ -267,7 +267,7 @@ def test_two_sources_of_one_target(acutance: Run, photo: Path, model: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--scale", "3"], "no model upscales by 3"),
+        (["--scale", "5"], "no model upscales by 5"),
         (["--scale", "0"], "scale must be positive"),
         (["--model", "nonsense"], "unknown model 'nonsense'"),
         (["--model", "base-x4", "--scale", "2"], "upscales by 4, not by 2"),
