@@ -83,8 +83,8 @@ def gan_photo_x4() -> TrainConfig:
 def gan_photo_x2() -> TrainConfig:
     """The photo model at x2, trained further against a discriminator.
 
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 20 minutes; docs/photos.md has the
-    figures.
+    Hardware: one core of an AMD EPYC (Zen 4). Time: 20 minutes; the shipped model
+    had 10: LPIPS .167 on held-out photos, .237 before.
     Command:
     ``acutance train gan-photo-x2 --from photo-x2 --data DIR --out RUN --set gan.backbones=DIR``
     """
