@@ -32,6 +32,7 @@ from acutance.training.outputs import AllOutputs
 from acutance.training.samplers import build_sampler
 from acutance.training.schedule import learning_rate_factor, phase_at
 from acutance.training.sheet import bicubic, sheet
+from acutance.training.start import start_from
 from acutance.training.state import Counters, TrainState
 from acutance.training.step import PixelStage, Stage, StepResult
 from acutance.training.validation import SAMPLES, hold_out, validate
@@ -105,7 +106,7 @@ def _train(
     network = run_folder.new_network(config).to(place)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config.start and not resume:
-        _start_from(network, config.start, report)
+        start_from(network, config.start, report)
     if config.gan and config.gan.perceptual_weight and not config.gan.sees:
         report("no perceptual loss: --set gan.backbones=FOLDER gives it its network (docs/gan.md)")
     state = TrainState(
@@ -380,29 +381,6 @@ def _optimiser(
     if config.optimiser == "muon":
         return Muon(network.parameters(), **settings)
     return torch.optim.AdamW(network.parameters(), fused=place.type in ("cpu", "cuda"), **settings)
-
-
-def _start_from(network: nn.Module, start: str, report: Callable[[str], None]) -> None:
-    """Copy the weights whose names and shapes agree; say which did not."""
-    weights = run_folder.load_start(start)
-    fresh = []
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if name in weights and weights[name].shape == parameter.shape:
-                parameter.copy_(weights[name])
-            elif name == "head.weight" and _lacks_strength(weights.get(name), parameter):
-                parameter.zero_()[:, :3] = weights[name]
-            else:
-                fresh.append(name)
-    if len(fresh) == len(list(network.parameters())):
-        raise UserError(f"nothing in {start} fits this network; start from a model of its size")
-    report(f"started from {start}" + (f"; fresh: {', '.join(fresh)}" if fresh else ""))
-
-
-def _lacks_strength(weights: torch.Tensor | None, head: nn.Parameter) -> bool:
-    """Whether only the strength's plane is new to the head: with zeros it has no effect yet."""
-    wanted = (len(head), 3, *head.shape[2:])
-    return weights is not None and head.shape[1] == 4 and weights.shape == wanted
 
 
 @contextlib.contextmanager
