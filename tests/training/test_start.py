@@ -1,0 +1,61 @@
+"""A run that goes on from other weights: what fits, what is widened, what stays fresh."""
+
+import pytest
+import torch
+
+from acutance.errors import UserError
+from acutance.models.generator import Generator, GeneratorConfig
+from acutance.training.start import start_from
+
+NARROW = GeneratorConfig(scale=2, channels=(8, 12), down_blocks=(1, 1), up_blocks=(1,))
+WIDE = GeneratorConfig(scale=2, channels=(12, 16), down_blocks=(1, 1), up_blocks=(1,))
+
+
+@pytest.fixture
+def narrow() -> Generator:
+    torch.manual_seed(0)
+    network = Generator(NARROW)
+    torch.nn.init.normal_(network.tail.weight, std=0.1)  # as if it had learned something
+    return network
+
+
+@pytest.fixture
+def start(narrow: Generator, monkeypatch: pytest.MonkeyPatch) -> str:
+    weights = dict(narrow.named_parameters())
+    monkeypatch.setattr("acutance.training.run_folder.load_start", lambda _: weights)
+    return "narrow"
+
+
+def test_a_wider_network_computes_what_the_narrow_one_did(narrow: Generator, start: str) -> None:
+    wide, lines = Generator(WIDE), list[str]()
+    start_from(wide, start, lines.append)
+    lr = torch.rand(1, 3, 12, 10)
+    with torch.no_grad():
+        assert (narrow(lr) - narrow.bicubic(lr)).abs().max() > 1e-3
+        torch.testing.assert_close(wide(lr), narrow(lr))
+    assert "widened: head.weight" in lines[0]
+    assert "fresh" not in lines[0]
+
+
+def test_all_of_a_wider_network_learns(start: str) -> None:
+    wide = Generator(WIDE)
+    start_from(wide, start, lambda _: None)
+    wide(torch.rand(1, 3, 12, 10)).square().sum().backward()
+    new_columns = wide.tail.weight.grad[:, NARROW.channels[0] :]
+    assert (new_columns.abs().amax(dim=(0, 2, 3)) > 0).all()
+
+
+def test_the_tail_of_another_scale_stays_fresh(start: str) -> None:
+    other = Generator(
+        GeneratorConfig(scale=4, channels=(8, 12), down_blocks=(1, 1), up_blocks=(1,))
+    )
+    lines: list[str] = []
+    start_from(other, start, lines.append)
+    assert lines == ["started from narrow; fresh: tail.weight, tail.bias"]
+    assert not other.tail.weight.any()
+
+
+def test_a_narrower_network_is_refused(start: str) -> None:
+    small = Generator(GeneratorConfig(scale=4, channels=(4, 6), down_blocks=(1, 1), up_blocks=(1,)))
+    with pytest.raises(UserError, match="nothing in narrow fits"):
+        start_from(small, start, lambda _: None)
