@@ -164,3 +164,40 @@ def upscale_kernel(scale: int) -> NDArray[np.float64]:
     phases = upscale_phases(scale)
     filters = phases[:, None, :, None] * phases[None, :, None, :]
     return filters.reshape(scale * scale, 5, 5)
+
+
+REACH = 2
+"""LR pixels on each side that bicubic resizing by an integer takes into account, both ways."""
+
+
+def reduction_kernel(scale: int) -> NDArray[np.float64]:
+    """Reduction by an integer as a filter of phases, the HR pixels under each LR pixel.
+
+    Returns:
+        ``(scale * scale, 5, 5)`` float64 with sum 1: weight of row phase ``p`` and column phase
+        ``q``, at index ``p * scale + q``, of the LR pixels around.
+    """
+    row = bicubic_matrix(9 * scale, 9)[4, 2 * scale : 7 * scale].reshape(5, scale)
+    filters = row.T[:, None, :, None] * row.T[None, :, None, :]
+    return filters.reshape(scale * scale, 5, 5)
+
+
+def upscale_inverse(scale: int) -> NDArray[np.float64]:
+    """A filter of LR pixels that makes up for what upscaling and reducing again take.
+
+    Fitted by least squares over the frequencies of an axis, the mean unchanged: reducing what was
+    upscaled from the filtered LR gives the LR back to 7 % at any frequency of either axis.
+
+    Returns:
+        ``(5, 5)`` float64 with sum 1, symmetric.
+    """
+    samples = 33
+    round_trip = bicubic_matrix(samples * scale, samples) @ bicubic_matrix(samples, samples * scale)
+    offsets = np.arange(samples) - samples // 2
+    frequencies = np.linspace(0, np.pi, 65)
+    response = np.cos(np.outer(frequencies, offsets)) @ round_trip[samples // 2]
+    waves = np.cos(np.outer(frequencies, [1, 2])) - 1
+    outer, *_ = np.linalg.lstsq(2 * response[:, None] * waves, 1 - response, rcond=None)
+    near, far = outer
+    taps = np.array([far, near, 1 - 2 * (near + far), near, far])
+    return np.outer(taps, taps)

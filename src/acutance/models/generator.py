@@ -9,6 +9,9 @@ untrained generator is exactly bicubic. Each part can be left out, for ablations
 A generator for photos takes a fourth plane, constant over the picture: how much noise and
 compression to remove (Zhang, Zuo and Zhang, "FFDNet", IEEE TIP 2018, gives a denoiser its noise
 level so).
+
+With ``consistent`` the result, made small again, is the input: the DNN adds only what the input
+does not tell (``consistency.py``), ``G(x) = Bicubic'(x) + P DNN(x)``.
 """
 
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from acutance.models.blocks import BicubicUpscale, Up, pad_to_multiple, residual_blocks
+from acutance.models.consistency import Consistency
 
 SCALES = (2, 3, 4, 8)
 
@@ -40,6 +44,8 @@ class GeneratorConfig:
     """Add each block's input to its output."""
     strength: bool = False
     """Take a fourth plane: how much noise and compression to remove, 0 (none) to 1."""
+    consistent: bool = False
+    """Whether the result, reduced, is the input. For clean inputs: noise in them stays."""
 
     def __post_init__(self) -> None:
         # JSON gives lists; tuples keep the config hashable.
@@ -51,6 +57,8 @@ class GeneratorConfig:
             raise ValueError(
                 "channels, down_blocks and up_blocks describe different numbers of levels"
             )
+        if self.consistent and (self.strength or not self.bicubic):
+            raise ValueError("consistent needs bicubic, and no strength: noise is not to be kept")
 
     @property
     def channels_in(self) -> int:
@@ -74,6 +82,7 @@ class GeneratorConfig:
             reach += 2 * blocks * 2**level
         for level, blocks in enumerate(self.up_blocks):
             reach += 2 * blocks * 2**level
+        reach += Consistency.reach if self.consistent else 0
         return max(reach + self.multiple - 1, 2)
 
 
@@ -88,6 +97,7 @@ class Generator(nn.Module):
         self.config = config
         c = config.channels
         self.bicubic = BicubicUpscale(config.scale) if config.bicubic else None
+        self.consistency = Consistency(config.scale) if config.consistent else None
         self.head = nn.Conv2d(config.channels_in, c[0], 3, padding=1)
         self.encoder = nn.ModuleList(
             residual_blocks(c[i], config.down_blocks[i], residuals=config.residuals)
@@ -124,8 +134,17 @@ class Generator(nn.Module):
         for level in reversed(range(len(self.up))):
             x = self.up[level](x)
             x = self.decoder[level](x + skips[level] if self.config.skips else x)
-        dnn = nn.functional.pixel_shuffle(self.tail(x), self.config.scale).float()
+        phases = self.tail(x)
+        if self.consistency is not None:
+            phases = self.consistency.complement(phases)
+            bicubic_phases = self.consistency.bicubic(lr_NCHW)
+            return self._picture(bicubic_phases) + self._picture(phases)
+        dnn = self._picture(phases)
         if self.bicubic is None:
             return dnn
         bicubic: Tensor = self.bicubic(lr_NCHW[:, :3])
         return bicubic + dnn
+
+    def _picture(self, phases_NCHW: Tensor) -> Tensor:
+        """``(N, 3*s*s, h, w)`` to ``(N, 3, s*h, s*w)``, fp32."""
+        return nn.functional.pixel_shuffle(phases_NCHW, self.config.scale).float()

@@ -56,6 +56,8 @@ class TrainConfig:
     """Upscaling factor: 2, 3, 4 or 8."""
     network: str = "generator"
     """Key of ``acutance.models.catalogue.NETWORKS``."""
+    consistent: bool = False
+    """Whether the generator's result, reduced, is its input (``GeneratorConfig.consistent``)."""
     start: str | None = None
     """Run folder or model to start from; what does not fit (another scale's tail) starts fresh."""
     steps: int | None = 20_000

@@ -82,6 +82,10 @@ def new_network(config: TrainConfig) -> nn.Module:
         if config.network != "generator":
             raise UserError(f"{config.network} takes no strength: leave out 'degradations'")
         shape = dataclasses.replace(shape, strength=True)
+    if config.consistent:
+        if config.network != "generator" or config.degradations is not None:
+            raise UserError("only a generator for clean pictures can be 'consistent'")
+        shape = dataclasses.replace(shape, consistent=True)
     return build(config.network, vars(shape))
 
 
