@@ -10,7 +10,7 @@ Usage:
         [--minutes M] [--seeds N] [--threads N] [--names NAME...]
     python benchmarks/experiments.py report
 
-A group is one of: structure, alpha, losses, optimiser, terms-x4, terms-x8.
+A group is one of: structure, levels, alpha, losses, optimiser, terms-x4, terms-x8.
 """
 
 import argparse
@@ -41,6 +41,9 @@ def alpha_phases(alpha: float) -> str:
 TINY = ("tiny-x4",)
 """Tiny at x4, by its recipe: what can be compared in minutes."""
 
+BASE = ("base-x4", "optimiser=muon", "learning_rate=0.002")
+"""Base at x4 as it learns fastest."""
+
 GROUPS: dict[str, dict[str, Sequence[str]]] = {
     "structure": {
         "whole": TINY,
@@ -48,11 +51,17 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
         "without downscaling layers": (*TINY, "size=tiny-without-downscaling"),
         "without skip connections": (*TINY, "size=tiny-without-skips"),
         "without residual blocks": (*TINY, "size=tiny-without-residuals"),
+        "consistent": (*TINY, "consistent=true"),
+    },
+    "levels": {
+        "three levels": BASE,
+        "two levels": (*BASE, "size=base-two-levels"),
+        "no downscaling": (*BASE, "size=base-without-downscaling"),
     },
     "optimiser": {
         "tiny, Muon": TINY,
         "tiny, AdamW": (*TINY, "optimiser=adamw", "learning_rate=0.004"),
-        "base, Muon": ("base-x4", "optimiser=muon", "learning_rate=0.002"),
+        "base, Muon": BASE,
         "base, AdamW": ("base-x4",),
     },
     "alpha": {
@@ -192,7 +201,10 @@ QUESTIONS = {
     "structure": (
         "What each part of the generator is worth: the bicubic branch, the downscaling layers, the "
         "skip connections and the residual blocks of Korobchenko and Foco (2017), each left out in "
-        "turn at about the same cost."
+        "turn at about the same cost; and what consistency with the input adds."
+    ),
+    "levels": (
+        "Downscaling layers in base: three sizes, two, or LR size alone, at about the same cost."
     ),
     "alpha": (
         "The weight of HFENN in the last quarter of a run, `MSE + alpha * HFENN`: what it gives in "

@@ -47,9 +47,11 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "tiny-without-downscaling": {"channels": (32,), "down_blocks": (4,), "up_blocks": ()},
     "tiny-without-skips": {**SIZES["tiny"], "skips": False},
     "tiny-without-residuals": {**SIZES["tiny"], "residuals": False},
+    "base-two-levels": {"channels": (48, 96), "down_blocks": (3, 2), "up_blocks": (5,)},
+    "base-without-downscaling": {"channels": (48,), "down_blocks": (10,), "up_blocks": ()},
 }
-"""Tiny without one of its parts, at about the same cost: all blocks at LR size where nothing is
-downscaled. For benchmarks/experiments.py."""
+"""Tiny and base without one of their parts, at about the same cost: more blocks at LR size where
+less is downscaled. For benchmarks/experiments.py."""
 
 
 def generator_config(size: str, *, scale: int) -> GeneratorConfig:
