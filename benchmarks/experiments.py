@@ -360,8 +360,7 @@ def main() -> None:
     for group in GROUPS:
         own = [r for r in stored() if r.group == group]
         if own and find_spec("matplotlib"):
-            for suffix in (".png", ".svg"):
-                draw(group, own, (DOCS / plot_name(group)).with_suffix(suffix))
+            draw(group, own, (DOCS / plot_name(group)).with_suffix(".png"))
 
 
 if __name__ == "__main__":
