@@ -57,7 +57,12 @@ def test_padding_is_zero_or_at_least_two() -> None:
 
 
 def test_sizes_are_what_the_documentation_says() -> None:
-    expected = {"tiny": (166e3, 0.09e6), "base": (1.37e6, 0.45e6), "large": (8.3e6, 3.6e6)}
+    expected = {
+        "tiny": (166e3, 0.09e6),
+        "base": (1.37e6, 0.45e6),
+        "lean": (0.44e6, 0.44e6),
+        "large": (8.3e6, 3.6e6),
+    }
     assert expected.keys() == SIZES.keys()
     for size, (parameters, macs) in expected.items():
         network = Generator(generator_config(size, scale=4))
@@ -126,7 +131,7 @@ def test_foreign_configurations_are_refused(
 
 
 def test_unknown_size_lists_the_known() -> None:
-    with pytest.raises(UserError, match="tiny, base, large"):
+    with pytest.raises(UserError, match="tiny, base, lean, large"):
         generator_config("huge", scale=4)
 
 

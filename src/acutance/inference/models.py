@@ -40,9 +40,9 @@ def find_card(model: str) -> Path:
 
 
 def default_model(scale: int) -> str:
-    """The shipped model of plain bicubic for a scale, the largest; UserError when there is none."""
+    """The shipped model of plain bicubic for a scale, the best; UserError when there is none."""
     cards = shipped()
-    for size in ("base", "tiny"):
+    for size in ("base", "lean", "tiny"):
         if f"{size}-x{scale}" in cards:
             return f"{size}-x{scale}"
     listed = ", ".join(map(str, sorted({card.scale for card in cards.values()})))

@@ -32,9 +32,11 @@ NETWORKS: dict[str, Network] = {
 SIZES: dict[str, dict[str, tuple[int, ...]]] = {
     "tiny": {"channels": (32, 48), "down_blocks": (1, 2), "up_blocks": (2,)},
     "base": {"channels": (48, 96, 128), "down_blocks": (2, 1, 2), "up_blocks": (5, 1)},
+    "lean": {"channels": (48,), "down_blocks": (10,), "up_blocks": ()},
     "large": {"channels": (96, 192, 256), "down_blocks": (4, 2, 2), "up_blocks": (12, 2)},
 }
-"""Generator sizes: about 0.1, 0.45 and 3.6 million multiply-adds an LR pixel at x4."""
+"""Generator sizes: about 0.1, 0.45, 0.45 and 3.6 million multiply-adds an LR pixel at x4. Lean is
+base without downscaling layers: all its blocks are at LR size, for the same arithmetic."""
 
 AT_X8: dict[str, dict[str, tuple[int, ...]]] = {
     "base": {"channels": (64, 96, 128), "down_blocks": (4, 2, 5), "up_blocks": (11, 3)},
@@ -48,7 +50,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "tiny-without-skips": {**SIZES["tiny"], "skips": False},
     "tiny-without-residuals": {**SIZES["tiny"], "residuals": False},
     "base-two-levels": {"channels": (48, 96), "down_blocks": (3, 2), "up_blocks": (5,)},
-    "base-without-downscaling": {"channels": (48,), "down_blocks": (10,), "up_blocks": ()},
+    "base-without-downscaling": SIZES["lean"],
 }
 """Tiny and base without one of their parts, at about the same cost: more blocks at LR size where
 less is downscaled. For benchmarks/experiments.py."""

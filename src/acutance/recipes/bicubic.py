@@ -44,13 +44,13 @@ def base_x4() -> TrainConfig:
 
 
 def base_x8() -> TrainConfig:
-    """The base generator at x8, deeper than at x4, from the shipped x4 model's trunk.
+    """The base generator at x8, wider and deeper than at x4, from the shipped x4 model's trunk.
 
     LR patches are smaller than at x4: 24 LR pixels are already 192 of the photo, and most photos
     have no more than 40 x 60.
     Hardware: one core of an AMD EPYC (Zen 4). Time: 125 minutes; the shipped model had these with
-    fewer blocks, then 89 with the deeper ones: 24.74 dB, SSIM .6059, mean of the three sets by
-    ``poster2017``.
+    fewer blocks, 89 with deeper ones, and 128 on a core three times as fast (Zen 5) with wider ones
+    and Muon: 24.79 dB, SSIM .6082, mean of the three sets by ``poster2017``.
     Command: ``acutance train base-x8 --from base-x4 --data DIR --out RUN``
     """
     return TrainConfig(
@@ -102,6 +102,24 @@ def base_x3() -> TrainConfig:
     Command: ``acutance train base-x3 --from base-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(base_x2(), recipe="base-x3", scale=3, max_minutes=16)
+
+
+def lean_x4() -> TrainConfig:
+    """Base at x4 without downscaling layers: a third of the parameters, the same multiply-adds.
+
+    At equal wall-clock it learns more (docs/benchmarks/experiments.md).
+    Hardware: one core of an AMD EPYC (Zen 5). Time: 42 minutes; measured: 27.6? dB,
+    SSIM .7?, mean of Set5, Set14 and BSDS100 by ``poster2017``.
+    Command: ``acutance train lean-x4 --data DIR --out RUN``
+    """
+    return dataclasses.replace(
+        base_x4(),
+        recipe="lean-x4",
+        size="lean",
+        max_minutes=42,
+        optimiser="muon",
+        learning_rate=2e-3,
+    )
 
 
 def tiny_x4() -> TrainConfig:
