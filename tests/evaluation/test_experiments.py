@@ -31,7 +31,7 @@ def results(script: dict[str, Any], group: str) -> list[Any]:
 def test_the_page(script: dict[str, Any]) -> None:
     page = script["report"](results(script, "structure"))
     assert "| whole | 2 | 166 K | 90 K | 10.0 | 27.010 ± 0.010 |" in page
-    assert "| without residual blocks | 1 |" in page  # the single run of fewer minutes
+    assert "| consistent | 1 |" in page  # the single run of fewer minutes
     assert page.count("No runs yet.") == len(script["GROUPS"]) - 1
     assert set(script["QUESTIONS"]) == set(script["GROUPS"])
 

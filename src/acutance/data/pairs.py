@@ -21,6 +21,9 @@ from acutance.image.resize import resize
 PARAMETERS = "degradations.jsonl"
 """What ``acutance degrade`` writes beside the pairs: their strengths."""
 
+SMALLEST_JUDGED = 16
+"""LR pixels on a side below which a shift cannot be measured: a last bit decides what is found."""
+
 FARTHEST = 0.33
 """LR pixels that a pair may lie apart. A program that reduces from the top left corner instead of
 the centre is wrong by 0.35 at x2 and by 0.53 at x4. On photos that were degraded as strongly as
@@ -94,7 +97,7 @@ def load_pairs(source: Path, *, scale: int, smallest_lr: int) -> Photos:
         hr = np.ascontiguousarray(hr[: scale * lr.shape[0], : scale * lr.shape[1]])
         middle, reduced = _middles(lr, hr, scale)
         shift = shift_between(middle, reduced)
-        if np.hypot(*shift) > FARTHEST:
+        if min(lr.shape[:2]) >= SMALLEST_JUDGED and np.hypot(*shift) > FARTHEST:
             found.misaligned += (f"{name} ({shift[0]:+.2f} down, {shift[1]:+.2f} right)",)
             continue
         strength = strengths.get(name)
