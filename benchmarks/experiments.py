@@ -80,6 +80,7 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
     "terms-x4": {
         "Acutance tiny": TINY,
         "Acutance base": ("base-x4",),
+        "Acutance lean": ("lean-x4",),
         "VDSR": ("vdsr-x4",),
         "DRCN": ("drcn-x4",),
         "LapSRN": ("lapsrn-x4",),
