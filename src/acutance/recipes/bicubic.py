@@ -125,14 +125,15 @@ def lean_x4() -> TrainConfig:
 def lean_x3() -> TrainConfig:
     """Base at x3 without downscaling layers, from the shipped lean x4 model's trunk.
 
-    Hardware: one core of an AMD EPYC (Zen 3, without bf16). Time: 50 minutes.
+    Hardware: one core of an AMD EPYC (Zen 3, no bf16). Time: 48 minutes; measured: 29.18 dB,
+    SSIM .8119, mean of the three sets by ``poster2017``.
     Command: ``acutance train lean-x3 --from lean-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(
         base_x3(),
         recipe="lean-x3",
         size="lean",
-        max_minutes=50,
+        max_minutes=48,
         optimiser="muon",
         learning_rate=1e-3,
     )
