@@ -133,6 +133,7 @@ def lean_x3() -> TrainConfig:
         base_x3(),
         recipe="lean-x3",
         size="lean",
+        start="lean-x4",
         max_minutes=48,
         optimiser="muon",
         learning_rate=1e-3,
