@@ -1,9 +1,10 @@
 """Experiments at equal wall-clock: ablations of the generator, and all networks on equal terms.
 
 Every run of a group has the same photos, the same minutes and the same number of threads, and, but
-for networks on equal terms, whose recipes differ, the same crops for the same seed; it ends annealed and is measured on the benchmark pictures. What is finished
-is kept, and what was killed goes on from its last checkpoint, so that the script can be stopped and
-started at will. Each measurement becomes a line of docs/benchmarks/experiments.csv.
+for networks on equal terms, whose recipes differ, the same crops for the same seed; it ends
+annealed and is measured on the benchmark pictures. What is finished is kept, and what was killed
+goes on from its last checkpoint, so that the script can be stopped and started at will. Each
+measurement becomes a line of docs/benchmarks/experiments.csv.
 
 Usage:
     python benchmarks/experiments.py run GROUP --data PHOTOS --benchmarks DIR --runs DIR
@@ -214,8 +215,8 @@ QUESTIONS = {
     "losses": "Pixel losses alone, one after the other, and with the logarithm, HFENN and SSIM.",
     "optimiser": "Muon and AdamW, each at the best rate of a few tried on tiny, one seed each.",
     "terms-x4": (
-        "Every network of the 2017 table at x4 with the same photos, minutes and threads: what each "
-        "learns in so much time, not what it could reach. Each has its own recipe's patch sizes, "
+        "Every network of the 2017 table at x4 with the same photos, minutes and threads: what "
+        "each learns in so much time, not what it could reach. Each has its own recipe's patch sizes, "
         "loss, optimiser and rate: tiny and lean have Muon, base and the others AdamW."
     ),
     "terms-x8": "The same at x8, all with AdamW.",
