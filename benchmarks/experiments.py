@@ -216,8 +216,8 @@ QUESTIONS = {
     "optimiser": "Muon and AdamW, each at the best rate of a few tried on tiny, one seed each.",
     "terms-x4": (
         "Every network of the 2017 table at x4 with the same photos, minutes and threads: what "
-        "each learns in so much time, not what it could reach. Each has its own recipe's patch sizes, "
-        "loss, optimiser and rate: tiny and lean have Muon, base and the others AdamW."
+        "each learns in so much time, not what it could reach. Each has its own recipe's patch "
+        "sizes, loss, optimiser and rate: tiny and lean have Muon, base and the others AdamW."
     ),
     "terms-x8": "The same at x8, all with AdamW.",
 }
