@@ -1,8 +1,8 @@
 """Experiments at equal wall-clock: ablations of the generator, and all networks on equal terms.
 
 Every run of a group has the same photos, the same minutes and the same number of threads, and, but
-for networks on equal terms, whose recipes differ, the same crops for the same seed; it ends
-annealed and is measured on the benchmark pictures. What is finished is kept, and what was killed
+for networks by their recipes, which differ, the same crops for the same seed; it ends annealed and
+is measured on the benchmark pictures. What is finished is kept, and what was killed
 goes on from its last checkpoint, so that the script can be stopped and started at will. Each
 measurement becomes a line of docs/benchmarks/experiments.csv.
 
@@ -11,7 +11,8 @@ Usage:
         [--minutes M] [--seeds N] [--threads N] [--names NAME...]
     python benchmarks/experiments.py report
 
-A group is one of: structure, levels, alpha, losses, optimiser, terms-x4, terms-x8.
+A group is one of: structure, levels, alpha, losses, optimiser, equal-x4, equal-x8, terms-x4,
+terms-x8.
 """
 
 import argparse
@@ -45,6 +46,13 @@ TINY = ("tiny-x4",)
 BASE = ("base-x4", "optimiser=muon", "learning_rate=0.002")
 """Base at x4 as it learns fastest."""
 
+EQUAL = (
+    "optimiser=adamw",
+    "anneal=0.75",
+    'patches=[{"until":1.0,"patch":24,"batch":4}]',
+)
+"""What networks on equal terms share; loss and rate are each network's own."""
+
 GROUPS: dict[str, dict[str, Sequence[str]]] = {
     "structure": {
         "whole": TINY,
@@ -77,6 +85,20 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
             'losses=[{"until":0.75,"content":"l1"},{"until":1.0,"content":"mse","alpha":0.001,'
             '"beta":0.03,"log":true}]',
         ),
+    },
+    "equal-x4": {
+        "Acutance tiny": (*TINY, "learning_rate=0.004", *EQUAL),
+        "Acutance base": ("base-x4", *EQUAL),
+        "Acutance lean": ("lean-x4", *EQUAL),
+        "VDSR": ("vdsr-x4", *EQUAL),
+        "DRCN": ("drcn-x4", *EQUAL),
+        "LapSRN": ("lapsrn-x4", *EQUAL),
+    },
+    "equal-x8": {
+        "Acutance base": ("base-x8", *EQUAL),
+        "VDSR": ("vdsr-x8", *EQUAL),
+        "LapSRN": ("lapsrn-x8", *EQUAL),
+        "SCN": ("scn-x8", *EQUAL),
     },
     "terms-x4": {
         "Acutance tiny": TINY,
@@ -214,10 +236,16 @@ QUESTIONS = {
     ),
     "losses": "Pixel losses alone, one after the other, and with the logarithm, HFENN and SSIM.",
     "optimiser": "Muon and AdamW, each at the best rate of a few tried on tiny, one seed each.",
+    "equal-x4": (
+        "Every network of the 2017 table at x4 on equal terms: the same photos, crops, batches, "
+        "minutes, threads, optimiser (AdamW) and schedule; loss and rate are each network's own. "
+        "What each learns in so much time, not what it could reach."
+    ),
+    "equal-x8": "The same at x8.",
     "terms-x4": (
-        "Every network of the 2017 table at x4 with the same photos, minutes and threads: what "
-        "each learns in so much time, not what it could reach. Each has its own recipe's patch "
-        "sizes, loss, optimiser and rate: tiny and lean have Muon, base and the others AdamW."
+        "Networks of the 2017 table at x4 by their own recipes, with the same photos, minutes and "
+        "threads: what a person gets from the recipes in so much time. Patches, loss, optimiser "
+        "and rate are each recipe's own: tiny and lean have Muon, base and the others AdamW."
     ),
     "terms-x8": "The same at x8, all with AdamW.",
 }
