@@ -9,6 +9,8 @@ from acutance.errors import UserError
 SMALLEST_CROP = 35
 """Pixels that AlexNet needs."""
 
+MOST_ZOOM = 0.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class GanConfig:
@@ -42,6 +44,9 @@ class GanConfig:
     """Weight of the perceptual loss; without ``backbones`` there is none."""
     perceptual_crop: int = 124
     """HR pixels on a side of the part of each patch that the perceptual loss sees."""
+    perceptual_zoom: float = 0.0
+    """How much larger or smaller than it is that part may be shown, at random: 0.3 is 0.7 to 1.3
+    times. What repeats with the network's strides then stays hidden from it no more."""
     most_lost: float = 1.7
     """Luma PSNR in dB, on held-out photos, that a checkpoint which ships may lose to the start."""
     least_lr_psnr: float = 45.0
@@ -60,6 +65,10 @@ class GanConfig:
                 raise UserError(f"'gan.{field.name}' must not be negative, not {value}")
         if self.ramp > 1:
             raise UserError(f"'gan.ramp' must lie between 0 and 1, not {self.ramp}")
+        if self.perceptual_zoom > MOST_ZOOM:
+            raise UserError(
+                f"'gan.perceptual_zoom' must be at most {MOST_ZOOM}, not {self.perceptual_zoom}"
+            )
         if self.channels < 1:
             raise UserError(f"'gan.channels' must be at least 1, not {self.channels}")
         if self.perceptual_crop < SMALLEST_CROP:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 from torch.func import functional_call
 
@@ -129,14 +130,19 @@ class GanStage:
         return terms
 
     def _perceptual(self, sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
-        """Of one random part of all patches: its place changes, so no grid of strides shows."""
+        """Of one random part of all patches: place and size change, so no grid of strides shows.
+
+        Random transformations make LPIPS hard to deceive (Kettunen et al., "E-LPIPS", 2019).
+        """
         assert self.perceptual is not None
         crop = perceptual_side(self.gan.perceptual_crop, min(hr_NCHW.shape[2:]))
         free = torch.tensor([size - crop + 1 for size in hr_NCHW.shape[2:]])
-        random = torch.rand(2, generator=self.state.generator)
-        top, left = (random * free).long().tolist()
+        random = torch.rand(3, generator=self.state.generator)
+        top, left = (random[:2] * free).long().tolist()
         place = (..., slice(top, top + crop), slice(left, left + crop))
-        return self.perceptual(sr_NCHW[place], hr_NCHW[place])
+        zoom = 1 + self.gan.perceptual_zoom * (2 * float(random[2]) - 1)
+        side = max(round(zoom * crop), SMALLEST_CROP)
+        return self.perceptual(_zoomed(sr_NCHW[place], side), _zoomed(hr_NCHW[place], side))
 
     def _penalty(self, hr_NCHW: Tensor) -> Tensor:
         """R1 of the photos, in fp32."""
@@ -176,6 +182,14 @@ class GanStage:
         if not points:
             return {}
         return {"shipped": best(points, self._floors()), "frontier": frontier(points)}
+
+
+def _zoomed(picture_NCHW: Tensor, side: int) -> Tensor:
+    if picture_NCHW.shape[2:] == (side, side):
+        return picture_NCHW
+    size = (side, side)
+    zoomed = F.interpolate(picture_NCHW.float(), size, mode="bicubic", antialias=True)
+    return zoomed.contiguous(memory_format=torch.channels_last)
 
 
 def _gan(config: TrainConfig) -> GanConfig:
