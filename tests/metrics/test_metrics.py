@@ -1,16 +1,18 @@
-"""PSNR, SSIM and HFENI against scikit-image, scipy and closed forms."""
+"""PSNR, SSIM and HFENI against scikit-image, scipy and closed forms; checkerboards."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.ndimage import correlate
+from scipy.ndimage import correlate, gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from acutance.data.benchmarks import find_benchmarks
 from acutance.evaluation.run import bicubic
 from acutance.image.colour import bt601_studio_luma
 from acutance.image.filters import log_kernel
+from acutance.metrics.checkerboard import checkerboard
 from acutance.metrics.hfeni import hfeni, hfenn
 from acutance.metrics.psnr import psnr
 from acutance.metrics.ssim import gaussian_taps, ssim
@@ -112,3 +114,18 @@ def test_hfenn_ignores_brightness_and_equal_images_are_infinitely_good() -> None
     first, _ = textured_pair(40, 40)
     assert hfenn(first, first + 0.1) == pytest.approx(0, abs=1e-20)
     assert hfeni(first, first) == float("inf")
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+def test_a_checkerboard_is_what_repeats_with_the_grid(scale: int) -> None:
+    random = np.random.default_rng(0)
+    # Smooth noise: power falls with the frequency, as in photos.
+    photo = 128 + 40 * gaussian_filter(random.standard_normal((160, 200)), 1.0)
+    y, x = np.mgrid[:160, :200]
+    dots = 3.0 * ((y % scale == 0) & (x % scale == 0))
+    elsewhere = 3.0 * ((y % (scale + 3) == 0) & (x % (scale + 3) == 0))
+    assert checkerboard(photo, photo, scale) == 0
+    assert checkerboard(photo + dots, photo, scale) > 2
+    assert abs(checkerboard(photo + elsewhere, photo, scale)) < 0.5
+    assert abs(checkerboard(photo + random.standard_normal(photo.shape), photo, scale)) < 0.5
+    assert math.isnan(checkerboard(photo[: 16 * scale - 1], photo[: 16 * scale - 1], scale))

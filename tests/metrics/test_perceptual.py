@@ -166,5 +166,6 @@ def test_without_backbones_the_rest_is_measured() -> None:
     meter = Perceptual()
     assert meter.missing == {"lpips": "no backbone", "dists": "no backbone"}
     found = meter.measure(hr / 255, hr, lr, scale=4, protocol=PROTOCOLS["standard"])
-    assert set(found) == {"niqe", "lr_psnr"}
+    assert set(found) == {"niqe", "lr_psnr", "checkerboard"}
+    assert found["checkerboard"] == 0
     assert found["lr_psnr"] > 60

@@ -26,7 +26,7 @@ from acutance.training.gan import guards
 from acutance.training.gan.config import GanConfig
 from acutance.training.gan.frontier import Floors, best, frontier, perception
 from acutance.training.gan.perception import perceptual_loss
-from acutance.training.gan.stage import GanStage, new_opponent, perceptual_side
+from acutance.training.gan.stage import GanStage, new_opponent, perceptual_side, shown_side
 from acutance.training.gan.step import gan_step
 from acutance.training.loop import Stopped, train
 from acutance.training.state import Counters, TrainState
@@ -300,7 +300,9 @@ def test_alarms_of_steps() -> None:
     assert guards.of_steps({**FINE, "left_out": 0.1}).keys() == {"left_out"}
 
 
-@pytest.mark.parametrize(("key", "value"), [("psnr", 24.9), ("lr_psnr", 44.9), ("drift", 1.6)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("psnr", 24.9), ("lr_psnr", 44.9), ("drift", 1.6), ("checkerboard", 1.1)]
+)
 def test_alarms_of_validations(key: str, value: float) -> None:
     assert guards.of_validation(POINT, FLOORS) == {}
     assert guards.of_validation({**POINT, key: value}, FLOORS).keys() == {key}
@@ -407,7 +409,8 @@ def test_a_perceptual_loss_by_path(photos: Path, tmp_path: Path) -> None:
         backbones=str(vgg16(tmp_path)),
         perceptual="vgg16",
         perceptual_weight=0.1,
-        perceptual_crop=35,
+        perceptual_crop=38,
+        perceptual_zoom=0.5,
     )
     config = dataclasses.replace(CONFIG, steps=2, gan=gan)
     config = config.override({"patches": '[{"until": 1, "patch": 20, "batch": 1}]'})
@@ -425,6 +428,16 @@ def test_a_perceptual_loss_by_path(photos: Path, tmp_path: Path) -> None:
 def test_the_perceptual_loss_has_room_for_every_stride(wished: int, patch: int, side: int) -> None:
     """At x2 patches have 64 pixels: seen whole, AlexNet's stride of 4 always fell on the same."""
     assert perceptual_side(wished, patch) == side
+
+
+@pytest.mark.parametrize(
+    ("crop", "zoom", "chance", "side"),
+    [(100, 0.0, 0.9, 100), (100, 0.3, 0.0, 70), (100, 0.3, 0.5, 100), (40, 0.5, 0.0, 35)],
+)
+def test_the_perceptual_loss_sees_at_a_random_size(
+    crop: int, zoom: float, chance: float, side: int
+) -> None:
+    assert shown_side(crop, zoom, chance) == side
 
 
 def _stop_after_a_step(line: str) -> None:
@@ -453,6 +466,7 @@ def test_without_a_backbone_the_loss_is_left_out_and_said(photos: Path, tmp_path
         ("gan.ramp", "2", "'gan.ramp' must lie between 0 and 1"),
         ("gan.channels", "0", "'gan.channels' must be at least 1"),
         ("gan.perceptual_crop", "20", "at least 35 pixels"),
+        ("gan.perceptual_zoom", "0.6", "must be at most 0.5"),
         ("gan.discriminator", "vit", "must be one of patch, unet"),
         ("gan.lambda", "1", "unknown setting 'gan.lambda': choose one of adversarial"),
         ("validations", "0", "'validations' must be at least 1"),

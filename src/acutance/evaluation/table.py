@@ -181,7 +181,7 @@ def _columns(lines: Sequence[Line], missing: Missing | None) -> list[str]:
 def _cell(line: Line, key: str, missing: Missing | None) -> str:
     if key in line.perceptual:
         value = line.perceptual[key]
-        digits = 2 if key == "lr_psnr" else 3 if line.published else 4
+        digits = 2 if key in ("lr_psnr", "checkerboard") else 3 if line.published else 4
         return "" if np.isnan(value) else f"{value:.{digits}f}"
     return "" if line.published else (missing or {}).get(key, "")
 

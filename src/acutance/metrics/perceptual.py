@@ -1,8 +1,8 @@
-"""LPIPS, DISTS, NIQE and LR-PSNR of one picture, measured alike for every method.
+"""LPIPS, DISTS, NIQE, LR-PSNR and checkerboards of one picture, alike for every method.
 
 As in ``protocol.py``, the output is clipped and rounded to 8 bits, and the protocol's border is cut
 from both pictures; LPIPS and DISTS see what is left as RGB in [0, 1], NIQE its BT.601 studio luma.
-LR-PSNR sees the whole output.
+LR-PSNR and checkerboard see the whole output.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acutance.image.colour import bt601_studio_luma
+from acutance.metrics.checkerboard import checkerboard
 from acutance.metrics.lr_psnr import lr_psnr
 from acutance.metrics.niqe import niqe
 from acutance.metrics.protocol import Protocol
 
-COLUMNS = {"lpips": "LPIPS", "dists": "DISTS", "niqe": "NIQE", "lr_psnr": "LR-PSNR"}
-"""Keys and headings; LPIPS, DISTS and NIQE are better when lower, LR-PSNR in dB when higher."""
+COLUMNS = {
+    "lpips": "LPIPS",
+    "dists": "DISTS",
+    "niqe": "NIQE",
+    "lr_psnr": "LR-PSNR",
+    "checkerboard": "checkerboard",
+}
+"""Keys and headings; all but LR-PSNR, in dB, are better when lower."""
 
 Distance = Callable[[Any, Any], float]
 
@@ -62,7 +69,8 @@ class Perceptual:
     ) -> dict[str, float]:
         """Figures by the keys of ``COLUMNS``, those that are missing left out.
 
-        NIQE is NaN for pictures of less than two blocks of 96 x 96 pixels.
+        NIQE is NaN for pictures of less than two blocks of 96 x 96 pixels, checkerboard for less
+        than 16 LR pixels a side.
 
         Args:
             sr: ``(H, W, 3)`` in [0, 1]; clipped and rounded to 8 bits here.
@@ -78,6 +86,9 @@ class Perceptual:
         found = {key: distance(first, second) for key, distance in self._distances.items()}
         found["niqe"] = niqe(255 * bt601_studio_luma(first).astype(np.float64))
         found["lr_psnr"] = lr_psnr(rounded, lr)
+        found["checkerboard"] = checkerboard(
+            255 * bt601_studio_luma(rounded), 255 * bt601_studio_luma(hr / 255), scale
+        )
         return found
 
 

@@ -34,6 +34,8 @@ class GanConfig:
     """Weight of LDL's loss of artefacts; costs a forward pass of the averaged generator."""
     consistency: float = 1.0
     """Weight of the difference of the reduced output and the input."""
+    checkerboard: float = 0.0
+    """Weight of the power that repeats with the LR grid: no dots."""
     r1: float = 0.0
     """Weight of the gradient penalty R1 on the photos, taken every 16th step, 16 times as much."""
     backbones: str | None = None

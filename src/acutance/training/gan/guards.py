@@ -16,6 +16,9 @@ SATURATED = 0.95
 DRIFT = 1.5
 """Mean difference of a colour of output and input, in 8-bit steps, that the eye may see."""
 
+PATTERN = 1.0
+"""Checkerboard (``acutance.metrics``) from which the eye sees dots."""
+
 Alarm = dict[str, str]
 """What is wrong, by its kind."""
 
@@ -38,12 +41,17 @@ def of_steps(terms: Mapping[str, float]) -> Alarm:
 
 
 def of_validation(point: Point, floors: Floors) -> Alarm:
-    """Of a validation: colours, PSNR and LR-PSNR."""
+    """Of a validation: colours, patterns, PSNR and LR-PSNR."""
     found: Alarm = {}
     if point["drift"] > DRIFT:
         found["drift"] = (
             f"colours drift: {point['drift']:.1f} of 255 steps from the input; raise "
             "gan.consistency or set gan.bands=true"
+        )
+    if point.get("checkerboard", 0.0) > PATTERN:
+        found["checkerboard"] = (
+            f"checkerboard is {point['checkerboard']:.2f}: the outputs have dots of the LR grid's "
+            "period; raise gan.checkerboard"
         )
     if point["lr_psnr"] < floors.lr_psnr:
         found["lr_psnr"] = (

@@ -15,6 +15,7 @@ from acutance.errors import UserError
 from acutance.image.colour import bt601_studio_luma
 from acutance.losses.perceptual import PerceptualLoss
 from acutance.metrics.backbone import MissingError, read_backbone
+from acutance.metrics.checkerboard import checkerboard
 from acutance.metrics.dists import MEAN, STAGES, STD
 from acutance.metrics.lpips import alexnet_features, load_lpips, lpips
 from acutance.metrics.lr_psnr import lr_psnr
@@ -69,7 +70,7 @@ def perceptual_loss(name: str, folder: Path | None, device: torch.device) -> Per
 
 
 class HeldOutPerception:
-    """LR-PSNR, drift of colours, and LPIPS or, without its weights, NIQE of validated pictures."""
+    """LR-PSNR, drift, checkerboards, and LPIPS or, without its weights, NIQE of a validation."""
 
     def __init__(self, folder: Path | None, scale: int) -> None:
         self.scale = scale
@@ -80,9 +81,10 @@ class HeldOutPerception:
     def measure(
         self, pictures: Sequence[NDArray[np.uint8]], pairs: Sequence[Pair]
     ) -> dict[str, float]:
-        """Means over the pictures: ``lr_psnr``, ``drift``, and ``lpips`` or else ``niqe``.
+        """Means: ``lr_psnr``, ``drift``, ``checkerboard``, and ``lpips`` or else ``niqe``.
 
-        NIQE is left out of pictures too small for it, and of the result where all are.
+        NIQE and checkerboard are left out of pictures too small for them, and of the result where
+        all are.
         """
         each = [self._one(sr, pair) for sr, pair in zip(pictures, pairs, strict=True)]
         found = {key: [one[key] for one in each if np.isfinite(one[key])] for key in each[0]}
@@ -92,6 +94,11 @@ class HeldOutPerception:
         found = {
             "lr_psnr": lr_psnr(sr / 255, pair.lr / 255),
             "drift": guards.colour_drift(sr, pair.lr),
+            "checkerboard": checkerboard(
+                255 * bt601_studio_luma(sr / 255),
+                255 * bt601_studio_luma(pair.hr / 255),
+                self.scale,
+            ),
         }
         if self.lpips is not None:
             return {**found, "lpips": self._lpips(sr, pair.hr)}

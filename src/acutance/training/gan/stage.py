@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from acutance.data.datasets import Pair
 from acutance.losses import adversarial
+from acutance.losses.checkerboard import Checkerboard
 from acutance.losses.composite import CompositeLoss
 from acutance.losses.consistency import Consistency
 from acutance.losses.supervision import Supervision
@@ -59,6 +60,11 @@ def perceptual_side(wished: int, patch: int) -> int:
     return min(wished, max(SMALLEST_CROP, patch - (STRIDE - 1)), patch)
 
 
+def shown_side(crop: int, zoom: float, chance: float) -> int:
+    """Pixels on a side at which a part of ``crop`` pixels is shown, for a chance in [0, 1)."""
+    return max(round(crop * (1 + zoom * (2 * chance - 1))), SMALLEST_CROP)
+
+
 class GanStage:
     """``content + lambda * -ln D(G(x))`` and what else the configuration weighs."""
 
@@ -82,6 +88,7 @@ class GanStage:
         self.together = together
         self.content = Supervision(CompositeLoss()).to(device)
         self.consistency = Consistency(config.scale)
+        self.checkerboard = Checkerboard(config.scale).to(device)
         folder = Path(self.gan.backbones) if self.gan.backbones else None
         self.perceptual = (
             perceptual_loss(self.gan.perceptual, folder, device) if self.gan.sees else None
@@ -118,6 +125,8 @@ class GanStage:
             terms["consistency"] = gan.consistency * self.consistency(sr_NCHW, lr_NCHW[:, :3])
         if gan.sees:
             terms["perceptual"] = gan.perceptual_weight * self._perceptual(sr_NCHW, hr_NCHW)
+        if gan.checkerboard:
+            terms["checkerboard"] = gan.checkerboard * self.checkerboard(sr_NCHW, hr_NCHW)
         if gan.matching:
             with torch.no_grad():
                 _, real = self.discriminator(hr_NCHW)
@@ -140,8 +149,7 @@ class GanStage:
         random = torch.rand(3, generator=self.state.generator)
         top, left = (random[:2] * free).long().tolist()
         place = (..., slice(top, top + crop), slice(left, left + crop))
-        zoom = 1 + self.gan.perceptual_zoom * (2 * float(random[2]) - 1)
-        side = max(round(zoom * crop), SMALLEST_CROP)
+        side = shown_side(crop, self.gan.perceptual_zoom, float(random[2]))
         return self.perceptual(_zoomed(sr_NCHW[place], side), _zoomed(hr_NCHW[place], side))
 
     def _penalty(self, hr_NCHW: Tensor) -> Tensor:
@@ -168,7 +176,7 @@ class GanStage:
         alarms = guards.of_validation(point, floors) if len(points) > 1 else {}
         return Findings(
             figures,
-            self.alarms.new(alarms, ("drift", "lr_psnr", "psnr")),
+            self.alarms.new(alarms, ("drift", "checkerboard", "lr_psnr", "psnr")),
             chosen=best(points, floors) is point,
         )
 
