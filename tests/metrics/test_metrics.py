@@ -120,10 +120,11 @@ def test_hfenn_ignores_brightness_and_equal_images_are_infinitely_good() -> None
 def test_a_checkerboard_is_what_repeats_with_the_grid(scale: int) -> None:
     random = np.random.default_rng(0)
     # Smooth noise: power falls with the frequency, as in photos.
-    photo = 128 + 40 * gaussian_filter(random.standard_normal((160, 200)), 1.0)
+    photo = 128 + 15 * gaussian_filter(random.standard_normal((160, 200)), 0.6)
     y, x = np.mgrid[:160, :200]
-    dots = 3.0 * ((y % scale == 0) & (x % scale == 0))
-    elsewhere = 3.0 * ((y % (scale + 3) == 0) & (x % (scale + 3) == 0))
+    dots = 2.0 * scale * ((y % scale == 0) & (x % scale == 0))
+    other = 2 * scale + 1
+    elsewhere = 2.0 * scale * ((y % other == 0) & (x % other == 0))
     assert checkerboard(photo, photo, scale) == 0
     assert checkerboard(photo + dots, photo, scale) > 2
     assert abs(checkerboard(photo + elsewhere, photo, scale)) < 0.5

@@ -39,6 +39,7 @@ EVERYTHING = GanConfig(
     matching=0.1,
     artefacts=1.0,
     consistency=1.0,
+    checkerboard=0.1,
     r1=0.1,
 )
 
@@ -99,7 +100,7 @@ def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_plays_the_game_and_can_be_exported(whole: Path) -> None:
     steps = log(whole, "train")
     assert len(steps) == 8
-    parts = {"content", "adversarial", "consistency", "matching", "artefacts"}
+    parts = {"content", "adversarial", "consistency", "checkerboard", "matching", "artefacts"}
     for line in steps:
         assert parts | {"d_loss", "d_real", "d_fake"} <= line.keys()
         assert line["loss"] == pytest.approx(sum(line[part] for part in parts), rel=1e-4)
@@ -290,7 +291,7 @@ def test_a_run_that_gives_no_finite_gradients_ends_and_says_so(
 
 
 FINE = {"left_out": 0.0, "d_real": 0.6, "d_fake": 0.4}
-FLOORS = Floors(psnr=25.0, lr_psnr=45.0)
+FLOORS = Floors(psnr=25.0, lr_psnr=45.0, checkerboard=1.0)
 POINT = {"step": 1, "psnr": 26.0, "lr_psnr": 50.0, "drift": 0.2, "lpips": 0.2}
 
 
@@ -364,6 +365,7 @@ def test_the_most_lifelike_point_above_the_floors_ships() -> None:
         point(3, 26.0, 0.15, lr_psnr=44.0),  # below the floor of LR-PSNR
         point(4, 25.5, 0.19),
         point(5, 25.4, 0.21),
+        {**point(6, 26.0, 0.15), "checkerboard": 1.2},  # dots
     ]
     assert best(points, FLOORS)["step"] == 4
     assert best(points[2:4], FLOORS)["step"] == 2  # none holds them: the least that is missing

@@ -56,5 +56,6 @@ def _excess(power_NKK: NDArray[np.float64], scale: int) -> NDArray[np.float64]:
     own = harmonics(scale)
     others = np.array([around(scale, harmonic) for harmonic in own])
     y, x = np.array(own).T
-    excess: NDArray[np.float64] = power_NKK[:, y, x].mean(axis=1)
-    return excess - power_NKK[:, others[..., 0], others[..., 1]].mean(axis=(1, 2))
+    found: NDArray[np.float64] = power_NKK[:, y, x].mean(axis=1)
+    found -= power_NKK[:, others[..., 0], others[..., 1]].mean(axis=(1, 2))
+    return found

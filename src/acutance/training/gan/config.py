@@ -53,6 +53,8 @@ class GanConfig:
     """Luma PSNR in dB, on held-out photos, that a checkpoint which ships may lose to the start."""
     least_lr_psnr: float = 45.0
     """Held-out LR-PSNR in dB below which no checkpoint ships."""
+    most_checkerboard: float = 1.0
+    """Held-out checkerboard (``acutance.metrics``) above which no checkpoint ships: dots show."""
 
     @property
     def sees(self) -> bool:

@@ -2,31 +2,41 @@
 
 No generator can be best in both (Blau and Michaeli, "The perception-distortion tradeoff", CVPR
 2018), so the choice needs a rule, made before the run: of all validations that hold the floors of
-PSNR and LR-PSNR, the one that looks most like the photos. Such a point lies on the frontier: no
-other that holds the floors is better in both.
+PSNR and LR-PSNR and draw no checkerboards, the one that looks most like the photos. Such a point
+lies on the frontier: no other that holds the floors is better in both.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 Point = dict[str, float]
-"""``step``, ``psnr``, ``lr_psnr``, and ``lpips`` or, where its weights are not there, ``niqe``."""
+"""``step``, ``psnr``, ``lr_psnr``, ``checkerboard`` but for tiny pictures, and ``lpips`` or, where
+its weights are not there, ``niqe``."""
 
 
 @dataclass(frozen=True)
 class Floors:
-    """What a checkpoint must hold to ship, in dB on held-out photos."""
+    """What a checkpoint must hold to ship, on held-out photos."""
 
     psnr: float
+    """dB, at least."""
     lr_psnr: float
+    """dB, at least."""
+    checkerboard: float = math.inf
+    """At most."""
 
     def missing(self, point: Point) -> float:
-        """By how much a point falls short of both, in dB; 0 when it holds them.
+        """By how much a point falls short, in dB and powers of two together; 0 if it holds all.
 
         >>> Floors(psnr=25.0, lr_psnr=45.0).missing({"psnr": 24.5, "lr_psnr": 46.0})
         0.5
         """
-        return max(0.0, self.psnr - point["psnr"]) + max(0.0, self.lr_psnr - point["lr_psnr"])
+        return (
+            max(0.0, self.psnr - point["psnr"])
+            + max(0.0, self.lr_psnr - point["lr_psnr"])
+            + max(0.0, point.get("checkerboard", 0.0) - self.checkerboard)
+        )
 
 
 def perception(point: Point) -> float:

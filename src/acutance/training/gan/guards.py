@@ -16,9 +16,6 @@ SATURATED = 0.95
 DRIFT = 1.5
 """Mean difference of a colour of output and input, in 8-bit steps, that the eye may see."""
 
-PATTERN = 1.0
-"""Checkerboard (``acutance.metrics``) from which the eye sees dots."""
-
 Alarm = dict[str, str]
 """What is wrong, by its kind."""
 
@@ -48,7 +45,7 @@ def of_validation(point: Point, floors: Floors) -> Alarm:
             f"colours drift: {point['drift']:.1f} of 255 steps from the input; raise "
             "gan.consistency or set gan.bands=true"
         )
-    if point.get("checkerboard", 0.0) > PATTERN:
+    if point.get("checkerboard", 0.0) > floors.checkerboard:
         found["checkerboard"] = (
             f"checkerboard is {point['checkerboard']:.2f}: the outputs have dots of the LR grid's "
             "period; raise gan.checkerboard"

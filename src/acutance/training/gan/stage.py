@@ -182,7 +182,11 @@ class GanStage:
 
     def _floors(self) -> Floors:
         start = self.state.counters.points[0]["psnr"]
-        return Floors(psnr=start - self.gan.most_lost, lr_psnr=self.gan.least_lr_psnr)
+        return Floors(
+            psnr=start - self.gan.most_lost,
+            lr_psnr=self.gan.least_lr_psnr,
+            checkerboard=self.gan.most_checkerboard,
+        )
 
     def summary(self) -> dict[str, Any]:
         """What ships, and the frontier that it was chosen from."""
