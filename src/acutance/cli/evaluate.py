@@ -70,7 +70,7 @@ def evaluate(
     rows
         Write every picture's figures to this CSV file.
     perceptual
-        Measure LPIPS, DISTS, NIQE and LR-PSNR too; docs/protocol.md explains them.
+        Measure LPIPS, DISTS, NIQE, LR-PSNR and checkerboards too; docs/protocol.md explains them.
     backbones
         Folder with alexnet.safetensors and vgg16.safetensors, which LPIPS and DISTS need.
     record

@@ -143,7 +143,7 @@ def to_markdown(
     foot = f"x{scale}, luma, means over pictures; pooled HFENI is 1 / mean(HFENN). "
     foot += f"Protocol {protocol.summary}."
     if columns:
-        foot += " LPIPS, DISTS and NIQE: lower is better; LR-PSNR in dB."
+        foot += " LPIPS, DISTS, NIQE and checkerboard: lower is better; LR-PSNR in dB."
     if any(line.published for line in lines):
         foot += " Rows in italics are published figures, not measured here."
     return "\n".join(text) + f"\n\n{foot}\n"
