@@ -21,7 +21,7 @@ class Checkerboard(nn.Module):
     """``mean over windows and colours of max(0, c(sr) - mean of c(hr))``.
 
     ``c`` is how far log2 of the power at the ``scale^2 - 1`` harmonics exceeds that around them, in
-    windows of 16 x 16 LR pixels (Hann).
+    windows of 16 x 8 LR pixels (Hann).
 
     Args:
         scale: upscaling factor.
@@ -34,7 +34,7 @@ class Checkerboard(nn.Module):
     def __init__(self, scale: int) -> None:
         super().__init__()
         self.side = CELLS * scale
-        hann = torch.hann_window(self.side, periodic=False)
+        hann = torch.hann_window(self.side)
         self.register_buffer("window", hann[:, None] * hann, persistent=False)
         own = harmonics(scale)
         self.register_buffer("own", torch.tensor(own).T, persistent=False)

@@ -25,7 +25,7 @@ def checkerboard(sr_HW: NDArray[np.floating], hr_HW: NDArray[np.floating], scale
 
     Returns:
         0 without a pattern; 1 where power at the harmonics stands out twice as much as the photo's.
-        NaN for pictures smaller than 16 LR pixels on a side.
+        NaN for pictures smaller than 8 LR pixels on a side.
     """
     if min(hr_HW.shape) < CELLS * scale:
         return float("nan")
@@ -35,13 +35,13 @@ def checkerboard(sr_HW: NDArray[np.floating], hr_HW: NDArray[np.floating], scale
 def _standing_out(luma_HW: NDArray[np.floating], scale: int) -> float:
     """How far power at the harmonics stands out.
 
-    In windows of 16 x 16 LR pixels (Hann): the mean over the ``scale^2 - 1`` harmonics of log2 of
+    In windows of 16 x 8 LR pixels (Hann): the mean over the ``scale^2 - 1`` harmonics of log2 of
     the power, less the mean over the eight frequencies around each. The mean over the windows.
     """
     side = CELLS * scale
     windows = np.lib.stride_tricks.sliding_window_view(luma_HW, (side, side))
     step = side // 2
-    hann = np.hanning(side)
+    hann = np.hanning(side + 1)[:-1]
     scores = []
     for row in windows[::step]:  # a row at a time bounds the memory
         part = row[::step].astype(np.float64)

@@ -70,7 +70,7 @@ class Perceptual:
         """Figures by the keys of ``COLUMNS``, those that are missing left out.
 
         NIQE is NaN for pictures of less than two blocks of 96 x 96 pixels, checkerboard for less
-        than 16 LR pixels a side.
+        than 8 LR pixels a side.
 
         Args:
             sr: ``(H, W, 3)`` in [0, 1]; clipped and rounded to 8 bits here.
