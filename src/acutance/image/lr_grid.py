@@ -4,8 +4,8 @@ CELLS = 8
 """LR pixels on a side of the windows in which power is compared."""
 
 APART = 2
-"""Frequencies between a harmonic and those around it that it is compared with: a Hann window spreads
-a pattern's power by one."""
+"""Frequencies between a harmonic and those around it that it is compared with: a Hann window
+spreads a pattern's power by one."""
 
 
 def harmonics(scale: int) -> list[tuple[int, int]]:
