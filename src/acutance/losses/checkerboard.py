@@ -21,7 +21,7 @@ class Checkerboard(nn.Module):
     """``mean over windows and colours of max(0, c(sr) - mean of c(hr))``.
 
     ``c`` is how far log2 of the power at the ``scale^2 - 1`` harmonics exceeds that around them, in
-    windows of 16 x 8 LR pixels (Hann).
+    windows of 8 x 8 LR pixels (Hann).
 
     Args:
         scale: upscaling factor.

@@ -35,7 +35,7 @@ def checkerboard(sr_HW: NDArray[np.floating], hr_HW: NDArray[np.floating], scale
 def _standing_out(luma_HW: NDArray[np.floating], scale: int) -> float:
     """How far power at the harmonics stands out.
 
-    In windows of 16 x 8 LR pixels (Hann): the mean over the ``scale^2 - 1`` harmonics of log2 of
+    In windows of 8 x 8 LR pixels (Hann): the mean over the ``scale^2 - 1`` harmonics of log2 of
     the power, less the mean over the eight frequencies around each. The mean over the windows.
     """
     side = CELLS * scale
