@@ -1,15 +1,20 @@
 """Sample sheets: six held-out photos four times larger, crops of several methods side by side.
 
 Usage: python benchmarks/samples.py --photos DIR [--model NAME]
+       python benchmarks/samples.py --photos DIR --degraded
 
 Each photo is reduced by MATLAB's bicubic, rounded to 8 bits, and enlarged again: by nearest
 neighbour (that is the input), bicubic, the faithful model, and the GAN model that belongs to it,
 where there is one. Writes docs/images/sample-NAME.webp, each below 100 KB, and docs/samples.md,
 which names the photos' sources and licences. None of them was trained on.
+
+With ``--degraded`` the input is blurred, noisy and compressed, as ``acutance degrade --preset
+degraded`` makes it from seed 0, and the models are those for photos, with the bicubic-trained one
+before them: docs/images/photo-NAME.webp, each below 60 KB, and docs/samples-photo.md.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +22,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from acutance.data.degradation_pipeline import PRESETS, degrade, draw, generator_for
 from acutance.errors import UserError
 from acutance.image.io import read_rgb
 from acutance.image.resize import resize
@@ -26,7 +32,7 @@ from acutance.inference.upscaler import Upscaler
 
 DOCS = Path(__file__).parent.parent / "docs"
 SCALE, SIDE, GAP, BAR = 4, 240, 4, 26  # pixels: a crop's side, between crops, above them for labels
-MOST_BYTES = 100_000
+MOST_BYTES, MOST_BYTES_DEGRADED = 100_000, 60_000
 
 Image = NDArray[np.floating]
 Method = Callable[[Image], Image]
@@ -91,32 +97,47 @@ SAMPLES = (
 )
 
 
-def methods(model: str) -> dict[str, Method]:
+def methods(models: Sequence[str]) -> dict[str, Method]:
     """What is shown between the input and the truth, by its label."""
-    faithful = Upscaler(model, device="cpu")
     found: dict[str, Method] = {
         "input": lambda lr: lr.repeat(SCALE, axis=0).repeat(SCALE, axis=1),
         "bicubic": lambda lr: resize(
             lr.astype(np.float64), SCALE * lr.shape[0], SCALE * lr.shape[1]
         ),
-        f"{faithful.name}": lambda lr: faithful.upscale_float(lr.astype(np.float32)),
     }
+    for model in models:
+        found[model] = _upscaled(Upscaler(model, device="cpu"))
     try:
-        detailed_model(find_card(model))
+        detailed_model(find_card(models[-1]))
     except UserError as reason:
         print(f"without a GAN model: {reason}")
         return found
-    crisp = Upscaler(model, device="cpu", detail=1)
-    found[f"{crisp.name}"] = lambda lr: crisp.upscale_float(lr.astype(np.float32))
+    crisp = Upscaler(models[-1], device="cpu", detail=1)
+    found[crisp.name] = _upscaled(crisp)
     return found
 
 
-def sheet(sample: Sample, folder: Path, shown: dict[str, Method]) -> pyvips.Image:
+def _upscaled(upscaler: Upscaler) -> Method:
+    return lambda lr: upscaler.upscale_float(lr.astype(np.float32))
+
+
+def reduced(hr: Image, name: str, *, degraded: bool) -> Image:
+    """The input, ``(h, w, 3)`` in [0, 1], of 8 bits."""
+    if degraded:
+        degradation = draw(generator_for(0, name), scale=SCALE, preset=PRESETS["degraded"])
+        return degrade(hr.astype(np.uint8), degradation, scale=SCALE) / 255
+    height, width = (size // SCALE for size in hr.shape[:2])
+    return np.rint(resize(hr.astype(np.float64), height, width)).clip(0, 255) / 255
+
+
+def sheet(
+    sample: Sample, folder: Path, shown: dict[str, Method], *, degraded: bool
+) -> pyvips.Image:
     """The crops side by side, labelled."""
     photo = np.rint(read_rgb(_find(folder, sample.file)) * 255)
     height, width = (size // SCALE * SCALE for size in photo.shape[:2])
     hr = photo[:height, :width]
-    lr = np.rint(resize(hr.astype(np.float64), height // SCALE, width // SCALE)).clip(0, 255) / 255
+    lr = reduced(hr, sample.file, degraded=degraded)
     results = {label: method(lr) for label, method in shown.items()} | {"original": hr / 255}
     area = (slice(sample.top, sample.top + SIDE), slice(sample.left, sample.left + SIDE))
     columns = [_labelled(label, result[area]) for label, result in results.items()]
@@ -139,31 +160,38 @@ def _labelled(label: str, crop: Image) -> pyvips.Image:
     return bar.join(pyvips.Image.new_from_array(pixels, interpretation="srgb"), "vertical")
 
 
-def save(image: pyvips.Image, path: Path) -> None:
-    """The best quality that stays below 100 KB."""
+def save(image: pyvips.Image, path: Path, most_bytes: int) -> None:
+    """The best quality that stays below so many bytes."""
     for quality in (92, 88, 84, 80, 74, 68):
         data = image.webpsave_buffer(Q=quality, effort=6, smart_subsample=True, keep="none")
-        if len(data) < MOST_BYTES:
+        if len(data) < most_bytes:
             break
     path.write_bytes(data)
     print(f"{path.name}: {len(data) / 1e3:.0f} KB at quality {quality}")
 
 
-def page(labels: list[str]) -> str:
+def page(labels: list[str], *, degraded: bool) -> str:
     """The sheets with sources and licences."""
     columns = ", ".join(["the input enlarged by nearest neighbour", *labels[1:], "the original"])
+    command = "python benchmarks/samples.py --photos PHOTOS" + " --degraded" * degraded
+    how = "degraded by preset `degraded` from seed 0" if degraded else "reduced by bicubic"
     parts = [
-        "# Samples\n",
-        "Made by `python benchmarks/samples.py --photos PHOTOS`. Photos held out of training, "
-        "reduced by bicubic to\na quarter of their width and height and enlarged four times; "
+        f"# Samples{', degraded' * degraded}\n",
+        f"Made by `{command}`. Photos held out of training, {how} to\n"
+        "a quarter of their width and height and enlarged four times; "
         f"crops of {SIDE} x {SIDE} pixels. From left to\nright: {columns}.\n",
     ]
     for sample in SAMPLES:
         parts.append(
-            f"![{sample.name}](images/sample-{sample.name}.webp)\n\n"
+            f"![{sample.name}](images/{image_name(sample, degraded=degraded)})\n\n"
             f"{sample.source}. {sample.licence}; crops and reductions of it under the same terms.\n"
         )
     return "\n".join(parts)
+
+
+def image_name(sample: Sample, *, degraded: bool) -> str:
+    """Of a sheet's file."""
+    return f"{'photo' if degraded else 'sample'}-{sample.name}.webp"
 
 
 def main() -> None:
@@ -171,14 +199,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--model", default="base-x4", help="the faithful one: a name or a card")
+    parser.add_argument("--degraded", action="store_true", help="show the models for photos")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where to write")
     options = parser.parse_args()
-    shown = methods(options.model)
+    degraded = options.degraded
+    models = ["base-x4", "photo-x4"] if degraded else [options.model]
+    shown = methods(models)
+    most_bytes = MOST_BYTES_DEGRADED if degraded else MOST_BYTES
     (options.docs / "images").mkdir(parents=True, exist_ok=True)
     for sample in SAMPLES:
-        image = sheet(sample, options.photos, shown)
-        save(image, options.docs / "images" / f"sample-{sample.name}.webp")
-    (options.docs / "samples.md").write_text(page(list(shown)), encoding="utf-8")
+        image = sheet(sample, options.photos, shown, degraded=degraded)
+        path = options.docs / "images" / image_name(sample, degraded=degraded)
+        save(image, path, most_bytes)
+    name = "samples-photo.md" if degraded else "samples.md"
+    (options.docs / name).write_text(page(list(shown), degraded=degraded), encoding="utf-8")
 
 
 if __name__ == "__main__":
