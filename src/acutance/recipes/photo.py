@@ -61,7 +61,8 @@ def gan_photo_x4() -> TrainConfig:
     """The photo model at x4, trained further against a discriminator; see docs/gan.md.
 
     Hardware: one core of an AMD EPYC (Zen 4). Time: 48 minutes, of which the weights
-    of minute 20 were chosen; docs/photos.md has the figures.
+    of minute 20 were chosen, without zoom and checkerboard, then five with them and a lambda of
+    0.3; docs/photos.md has the figures.
     Command:
     ``acutance train gan-photo-x4 --from photo-x4 --data DIR --out RUN --set gan.backbones=DIR``
     """
