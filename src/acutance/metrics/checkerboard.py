@@ -9,7 +9,7 @@ spreads it over all frequencies.
 import numpy as np
 from numpy.typing import NDArray
 
-from acutance.image.lr_grid import CELLS, around, harmonics
+from acutance.image.lr_grid import APART, CELLS
 
 DARK = 1.0
 """Added to the power of levels of 0..255: less than that of rounding to 8 bits."""
@@ -53,9 +53,25 @@ def _standing_out(luma_HW: NDArray[np.floating], scale: int) -> float:
 
 def _excess(power_NKK: NDArray[np.float64], scale: int) -> NDArray[np.float64]:
     """Of each window: the harmonics' mean less that of what is around them."""
-    own = harmonics(scale)
-    others = np.array([around(scale, harmonic) for harmonic in own])
+    own = _harmonics(scale)
+    others = np.array([_around(scale, harmonic) for harmonic in own])
     y, x = np.array(own).T
     found: NDArray[np.float64] = power_NKK[:, y, x].mean(axis=1)
     found -= power_NKK[:, others[..., 0], others[..., 1]].mean(axis=(1, 2))
     return found
+
+
+def _harmonics(scale: int) -> list[tuple[int, int]]:
+    """Frequencies down and across, of windows of ``CELLS`` LR pixels, but for the mean's.
+
+    >>> _harmonics(2)
+    [(0, 8), (8, 0), (8, 8)]
+    """
+    return [(CELLS * y, CELLS * x) for y in range(scale) for x in range(scale)][1:]
+
+
+def _around(scale: int, harmonic: tuple[int, int]) -> list[tuple[int, int]]:
+    """The eight frequencies around a harmonic."""
+    side, (y, x) = CELLS * scale, harmonic
+    steps = (-APART, 0, APART)
+    return [((y + i) % side, (x + j) % side) for i in steps for j in steps if (i, j) != (0, 0)]
