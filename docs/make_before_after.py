@@ -1,4 +1,4 @@
-"""Make docs/images/before-after.png: the example by bicubic and by the shipped model, enlarged.
+"""Make docs/images/before-after.webp: the example by bicubic and by the shipped model, enlarged.
 
 Usage: python docs/make_before_after.py
 """
@@ -6,9 +6,10 @@ Usage: python docs/make_before_after.py
 from pathlib import Path
 
 import numpy as np
+import pyvips
 
 from acutance import Upscaler
-from acutance.image.io import read_rgb, write_rgb8
+from acutance.image.io import read_rgb
 from acutance.image.resize import resize
 
 ROOT = Path(__file__).parent.parent
@@ -25,10 +26,10 @@ def main() -> None:
     after = upscaler.upscale_float(lr)[CROP]
     gap = np.ones((before.shape[0], GAP, 3))
     picture = np.concatenate([before, gap, after], axis=1)
-    write_rgb8(
-        ROOT / "docs" / "images" / "before-after.png",
-        np.rint(picture.clip(0, 1) * 255).astype(np.uint8),
-    )
+    pixels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
+    image = pyvips.Image.new_from_array(pixels).copy(interpretation="srgb")
+    target = ROOT / "docs" / "images" / "before-after.webp"
+    image.webpsave(str(target), Q=90, smart_subsample=True)
 
 
 if __name__ == "__main__":
