@@ -177,7 +177,7 @@ def page(labels: list[str], *, degraded: bool) -> str:
     how = "degraded by preset `degraded` from seed 0" if degraded else "reduced by bicubic"
     parts = [
         f"# Samples{', degraded' * degraded}\n",
-        f"Made by `{command}`. Photos held out of training, {how} to\n"
+        f"Made by `{command}`, PHOTOS unpacked. Photos held out of training, {how} to\n"
         "a quarter of their width and height and enlarged four times; "
         f"crops of {SIDE} x {SIDE} pixels. From left to\nright: {columns}.\n",
     ]

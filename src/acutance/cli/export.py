@@ -23,7 +23,7 @@ def export(
     run
         Run folder of `acutance train`.
     name
-        Name of the model; SIZE-xSCALE by default.
+        Name of the model; by default SIZE-xSCALE, or photo-, gan-, gan-photo- or NETWORK-xSCALE.
     out
         Folder for the files; RUN/export by default.
     overwrite

@@ -55,7 +55,8 @@ def upscale(
         2, 3, 4 or 8; 4 by default.
     model
         Name of a shipped model or path of a model's card; `acutance models` lists them. By default
-        each picture gets the one that suits it: photo-x4 if it is noisy or a JPEG, else base-x4.
+        each picture gets the one that suits it: at x2 and x4 photo-xSCALE if it is noisy or a JPEG,
+        else base-xSCALE; lean-x3 at x3.
     best
         Average over the eight flips and transposes of the picture: a little better, eight times
         slower.

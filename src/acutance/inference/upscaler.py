@@ -173,8 +173,8 @@ class Upscaler:
 
     def upscale_file(
         self,
-        source: Path,
-        target: Path,
+        source: Path | str,
+        target: Path | str,
         *,
         quality: int | None = None,
         overwrite: bool = False,
@@ -200,6 +200,7 @@ class Upscaler:
             UserError: unreadable source, existing or unwritable target, full disk, invalid output.
                 The target is then as it was.
         """
+        source, target = Path(source), Path(target)
         picture = open_picture(source, pixel_limit=pixel_limit)
         width, height = picture.image.width * self.scale, picture.image.height * self.scale
         if os.path.exists(target) and target.samefile(source):  # noqa: PTH110 - never raises
