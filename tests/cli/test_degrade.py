@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import pyvips
 
+from acutance.image.io import write_rgb8
 from acutance.image.resize import resize
 from acutance.metrics.protocol import PROTOCOLS, measure
 
@@ -73,6 +74,36 @@ def test_nothing_is_overwritten_and_one_bad_file_stops_no_other(acutance: Run, p
     assert list(parameters(out)) == ["a photo", "other"]
     assert acutance("degrade", photo, "-o", out, "--seed", 5, "--overwrite").status == 0
     assert parameters(out)["a photo"]["seed"] == 5
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_pair_comes_whole_or_not_at_all(
+    acutance: Run, photo: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    out = photo.parents[1] / "out"
+    other = write_photo(photo.parent / "other.png", 3)
+    assert acutance("degrade", photo, "-o", out).status == 0
+    kept = parameters(out)
+
+    def write(path: Path, image: np.ndarray) -> None:
+        if path.parent.name == "LR":
+            raise failure
+        write_rgb8(path, image)
+
+    monkeypatch.setattr("acutance.image.io.write_rgb8", write)
+    result = acutance("degrade", other, "-o", out)
+    assert result.status == (130 if isinstance(failure, KeyboardInterrupt) else 1)
+    assert one_line(result).startswith("acutance: ")
+    assert [path.name for path in out.rglob("*.png")] == ["a photo.png"] * 2
+    assert parameters(out) == kept
+
+
+def test_names_that_look_upscaled_and_hidden_files(acutance: Run, photo: Path) -> None:
+    write_photo(photo.parent / "a photo_x2.png", 1)
+    (photo.parent / "._a photo.png").write_bytes(b"what macOS leaves beside a file")
+    result = acutance("degrade", photo.parent, "-o", photo.parents[1] / "out")
+    assert result.status == 0, result.err
+    assert "2 pairs" in result.out
 
 
 def test_two_photos_of_one_name(acutance: Run, photo: Path) -> None:

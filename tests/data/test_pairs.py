@@ -67,11 +67,12 @@ def test_pairs_are_matched_by_name_and_what_cannot_be_used_is_counted(tmp_path: 
     assert [pair.name for pair in found.held_out] == [HELD_OUT]
     assert re.fullmatch(rf"{NAMES[2]} \(-0.[45]\d down, -0.[45]\d right\)", *found.misaligned)
     assert found.misfits == (f"{NAMES[3]} (40 x 30 and 112 x 96)",)
-    assert found.unmatched == ("lonely",)
+    assert found.unmatched == ("lonely (no lr)",)
     assert found.unreadable == ("broken",)
     assert found.too_small == 1
     assert found.summary() == (
-        "2 pairs to train on, 1 held out; left out: 1 too small; 1 without a partner, first lonely;"
+        "2 pairs to train on, 1 held out; left out: 1 too small; 1 without a partner, first lonely "
+        "(no lr);"
         f" 1 of sizes that do not fit, first {found.misfits[0]}; 1 misaligned, first "
         f"{found.misaligned[0]}; 1 unreadable, first broken"
     )
@@ -104,6 +105,27 @@ def test_a_folder_of_photos_is_no_folder_of_pairs(tmp_path: Path) -> None:
     found = load(tmp_path)
     assert len(found.train) == 2  # the photo and its copy
     assert not found.paired
+
+
+def test_smooth_pairs_are_not_judged(tmp_path: Path) -> None:
+    """Noise on a ramp, and nothing at all: their correlation has its peak anywhere."""
+    random = np.random.default_rng(0)
+    ramp = np.broadcast_to(np.linspace(80, 160, 128)[:, None, None], (128, 128, 3))
+    for name in NAMES[:6]:
+        lr = make_pair(name, (ramp + random.normal(0, 1, ramp.shape)).astype(np.uint8), 2).lr
+        sky = (ramp + random.normal(0, 1, ramp.shape)).astype(np.uint8)
+        write_pair(tmp_path, name, sky, lr)
+    write_pair(tmp_path, NAMES[6], np.full((128, 128, 3), 90, np.uint8))
+    found = load(tmp_path)
+    assert len(found.train) == 7
+    assert found.misaligned == ()
+
+
+def test_lr_without_hr_is_no_folder_of_photos(tmp_path: Path) -> None:
+    write(tmp_path / "LR" / f"{NAMES[0]}.png", picture(1))
+    write(tmp_path / "HighRes" / f"{NAMES[0]}.png", picture(1))
+    with pytest.raises(UserError, match="has a folder LR but none named hr: pairs need both"):
+        load(tmp_path)
 
 
 def test_strengths_come_from_the_file_of_degrade(tmp_path: Path) -> None:

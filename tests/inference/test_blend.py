@@ -133,9 +133,29 @@ def test_two_detailed_models_are_named(faithful: Path, detailed: Path) -> None:
         detailed_model(faithful)
 
 
-def test_a_detailed_model_names_its_faithful_one(detailed: Path) -> None:
-    with pytest.raises(UserError, match="'small-gan' is the detailed model itself: give --model s"):
+def test_either_model_names_the_pair(faithful: Path, detailed: Path) -> None:
+    both = [Upscaler(path, device="torch-cpu", detail=0.5) for path in (faithful, detailed)]
+    np.testing.assert_array_equal(*(upscaler.upscale_float(LR) for upscaler in both))
+    assert both[0].name == both[1].name == "small + 0.5 small-gan"
+
+
+def test_a_detailed_model_alone_names_what_is_missing(faithful: Path, detailed: Path) -> None:
+    faithful.unlink()
+    with pytest.raises(UserError, match="adds detail to 'small', which is not beside it: give bo"):
         Upscaler(detailed, device="torch-cpu", detail=0.5)
+
+
+def test_models_that_have_nothing_in_common_are_not_blended(faithful: Path) -> None:
+    """The same function with its channels in another order: what lies between is no picture."""
+
+    def reorder(weights: Weights) -> Weights:
+        return {name: np.flip(array, 0).copy() for name, array in weights.items()}
+
+    other = add_detailed(faithful, change=reorder)
+    with pytest.raises(UserError, match="as neither was trained from the other"):
+        blend(faithful, other, 0.5)
+    with pytest.raises(UserError, match="as neither was trained from the other"):
+        Upscaler(faithful, device="torch-cpu", detail=0.5)
 
 
 # What cannot be blended

@@ -244,7 +244,7 @@ def test_a_picture_gets_the_model_that_suits_it(models: Path, tmp_path: Path) ->
 
 def test_without_a_photo_model_there_is_no_choice(models: Path) -> None:
     (models / "photo-x2.json").unlink()
-    assert choose_model(jpeg(scene(), 50), 2) == Choice("base-x2")
+    assert choose_model(jpeg(scene(), 50), 2) == Choice("base-x2", "no photo model at x2")
     with pytest.raises(UserError, match="no model for x2 removes noise: leave out --denoise"):
         candidates(2, denoise=0.5)
     with pytest.raises(UserError, match="no model upscales by 4: choose one of 2"):
@@ -255,7 +255,7 @@ def test_a_wish_decides(models: Path) -> None:
     assert candidates(2) == ["base-x2", "photo-x2"]
     assert candidates(2, denoise=0.5) == ["photo-x2"]
     assert candidates(2, denoise=0) == ["base-x2"]
-    assert choose_model(jpeg(scene(), 50), 2, denoise=0) == Choice("base-x2")
+    assert choose_model(jpeg(scene(), 50), 2, denoise=0) == Choice("base-x2", "by --denoise")
 
 
 def test_with_detail_only_models_that_have_it(models: Path) -> None:
@@ -265,4 +265,7 @@ def test_with_detail_only_models_that_have_it(models: Path) -> None:
     gan |= {"name": "gan-photo-x2", "detail_of": "photo-x2"}
     (models / "gan-photo-x2.json").write_text(json.dumps(gan))
     assert candidates(2, detail=0.5) == ["photo-x2"]
+    assert candidates(2, detail=0.5, denoise=0) == ["photo-x2"]  # at strength 0
     assert candidates(2) == ["base-x2", "photo-x2"]
+    choice = choose_model(scene(), 2, detail=0.5)
+    assert choice == Choice("photo-x2", "the one at x2 with --detail")

@@ -22,10 +22,11 @@ from acutance.metrics.protocol import PROTOCOLS
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 VARIABLE = "ACUTANCE_BACKBONES"
-BACKBONES = Path(os.environ.get(VARIABLE, ""))
+BESIDE = Path(__file__).parents[3] / "shared" / "perceptual"
+BACKBONES = Path(os.environ.get(VARIABLE, BESIDE))
 
 needs_backbones = pytest.mark.skipif(
-    VARIABLE not in os.environ,
+    not (BACKBONES / "alexnet.safetensors").is_file(),
     reason=f"no backbones: set {VARIABLE} to a folder of alexnet.safetensors, vgg16.safetensors",
 )
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -162,7 +163,11 @@ def test_without_held_out_photos_the_last_average_ships(photos: Path, tmp_path: 
     for path in photos.iterdir():
         if not is_held_out(path.name):
             (some / path.name).write_bytes(path.read_bytes())
-    run = run_once(some, tmp_path / "run")
+    lines: list[str] = []
+    run = run_once(some, tmp_path / "run", report=lines.append)
+    warning = "no photo is held out: nothing is validated and the last weights ship"
+    assert any(warning in line for line in lines)
+    assert json.loads((run / "run.json").read_text())["alarms"] == [f"step 0: {warning}"]
     average = {k[4:]: v for k, v in load_file(run / run_folder.LAST).items() if k[:4] == "ema."}
     shipped = load_file(run / run_folder.EMA)
     assert all(torch.equal(shipped[key], average[key]) for key in average)
@@ -470,6 +475,7 @@ def test_without_a_backbone_the_loss_is_left_out_and_said(photos: Path, tmp_path
         ("gan.perceptual_crop", "20", "at least 35 pixels"),
         ("gan.perceptual_zoom", "0.6", "must be at most 0.5"),
         ("gan.discriminator", "vit", "must be one of patch, unet"),
+        ("patches", '[{"until": 1, "patch": 4, "batch": 1}]', "at least 5 LR pixels, not 4"),
         ("gan.lambda", "1", "unknown setting 'gan.lambda': choose one of adversarial"),
         ("validations", "0", "'validations' must be at least 1"),
     ],
@@ -477,6 +483,39 @@ def test_without_a_backbone_the_loss_is_left_out_and_said(photos: Path, tmp_path
 def test_wrong_settings_are_refused(key: str, value: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         recipe("gan-x4").override({key: value})
+
+
+def test_the_unet_takes_patches_that_it_can_halve() -> None:
+    unet = {"gan.discriminator": "unet"}
+    assert recipe("gan-x4").override(unet).gan is not None
+    with pytest.raises(UserError, match=r"patch \* 4 must be a multiple of 8, not \[132\]"):
+        recipe("gan-x4").override(unet | {"patches": '[{"until": 1, "patch": 33, "batch": 1}]'})
+
+
+def test_a_game_against_a_unet(photos: Path, tmp_path: Path) -> None:
+    gan = dataclasses.replace(EVERYTHING, discriminator="unet")
+    run = run_once(photos, tmp_path / "run", dataclasses.replace(CONFIG, gan=gan, steps=2))
+    assert all(math.isfinite(line["loss"]) for line in log(run, "train"))
+    assert any(key.startswith("opponent.trunk.fuse") for key in load_file(run / run_folder.LAST))
+
+
+def test_floors_that_change_on_a_resume_leave_the_card_true() -> None:
+    """The card names the point whose weights are in the file, not what new floors would choose."""
+    state, _ = a_state()
+    start = {"step": 0, "psnr": 28.0, "lr_psnr": 60.0, "lpips": 0.3}
+    crisp = {"step": 1, "psnr": 25.0, "lr_psnr": 60.0, "lpips": 0.1}
+    fair = {"step": 2, "psnr": 26.5, "lr_psnr": 60.0, "lpips": 0.2}
+    state.counters.points, state.counters.chosen = [start, crisp, fair], 1
+    gan = dataclasses.replace(EVERYTHING, most_lost=2.0)  # a floor of 26 dB now
+    stage = GanStage(
+        dataclasses.replace(CONFIG, gan=gan),
+        state,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        forward=lambda lr: [state.network(lr)],
+        together=Processes(),
+    )
+    assert stage.summary()["shipped"] == crisp
 
 
 def test_a_pixel_run_has_no_part_gan() -> None:

@@ -24,7 +24,7 @@ def degrade(
     """Make LR/HR pairs of photos: realistic blur, noise and compression, the same for a seed.
 
     Writes DIR/LR and DIR/HR, PNGs under the same names, and DIR/degradations.jsonl, a line of drawn
-    parameters for each pair.
+    parameters for each pair, added when the pair is there.
 
     Parameters
     ----------
@@ -57,9 +57,7 @@ def degrade(
         raise UserError(f"scale must be positive, not {scale}")
     ranges = preset_by_name(preset)
     outcome = Outcome()
-    sources = find_images(inputs, outcome)
-    if not sources and not outcome.failed:
-        raise UserError("nothing to do: every image found is already an upscaled one")
+    sources = find_images(inputs, outcome, upscaled_too=True)
     lines = _read_lines(output / PARAMETERS)
     written: dict[str, Path] = {}
     console = Console(stderr=True)
@@ -76,6 +74,8 @@ def degrade(
                     source, output, scale=scale, seed=seed, ranges=ranges, overwrite=overwrite
                 )
                 lines[name] = {**entry, "preset": preset}
+                with (output / PARAMETERS).open("a", encoding="utf-8") as file:
+                    file.write(f"{json.dumps(lines[name])}\n")  # of two lines the later one counts
                 written[name] = source
                 outcome.done.append(entry)
             except UserError as error:
@@ -91,14 +91,15 @@ def degrade(
 def _degrade_file(
     source: Path, output: Path, *, scale: int, seed: int, ranges: Any, overwrite: bool
 ) -> dict[str, Any]:
-    """Write one pair; returns its line of parameters."""
+    """Write one pair, both or neither; returns its line of parameters."""
     import numpy as np
 
     from acutance.data.degradation_pipeline import degrade as make_lr
     from acutance.data.degradation_pipeline import draw, generator_for
     from acutance.image.io import check_target, read_rgb, write_rgb8
 
-    targets = [output / folder / f"{source.stem}.png" for folder in ("LR", "HR")]
+    targets = [output / folder / f"{source.stem}.png" for folder in ("HR", "LR")]
+    fresh = [target for target in targets if not target.exists()]
     for target in targets:
         check_target(target, 1, 1, quality=None, overwrite=overwrite)
     photo = np.rint(read_rgb(source) * 255).astype(np.uint8)
@@ -107,8 +108,14 @@ def _degrade_file(
         raise UserError(f"{source} is too small for x{scale}: at least {scale} pixels a side")
     hr = np.ascontiguousarray(photo[: height * scale, : width * scale])
     degradation = draw(generator_for(seed, source.stem), scale=scale, preset=ranges)
-    for target, image in zip(targets, (make_lr(hr, degradation, scale=scale), hr), strict=True):
-        write_rgb8(target, image)
+    lr = make_lr(hr, degradation, scale=scale)
+    try:
+        for target, image in zip(targets, (hr, lr), strict=True):
+            write_rgb8(target, image)
+    except BaseException:  # an interrupt too
+        for target in fresh:
+            target.unlink(missing_ok=True)
+        raise
     return {
         "name": source.stem,
         "source": source.name,

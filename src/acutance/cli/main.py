@@ -22,6 +22,7 @@ app = App(
     name="acutance",
     help="Single-image super-resolution: upscale photos, measure, train.",
     version=acutance.__version__,
+    suppress_keyboard_interrupt=False,  # main says what became of the files
 )
 for command in (
     upscale,

@@ -168,10 +168,13 @@ def exit_if_failed(outcome: Outcome, *, summary: bool) -> None:
     sys.exit(1)
 
 
-def find_images(inputs: Sequence[str], outcome: Outcome) -> list[Path]:
+def find_images(
+    inputs: Sequence[str], outcome: Outcome, *, upscaled_too: bool = False
+) -> list[Path]:
     """The files that the arguments name; what names nothing is noted as failed.
 
-    A folder stands for the images directly in it, without what an earlier call made of them.
+    A folder stands for the images directly in it, hidden ones left out, and unless
+    ``upscaled_too`` what an earlier call made of them.
     """
     from acutance.image.io import SUFFIXES
 
@@ -181,17 +184,18 @@ def find_images(inputs: Sequence[str], outcome: Outcome) -> list[Path]:
         found: list[Path]
         # os.path never raises, whatever the name: a dead network share, a name that is too long.
         if os.path.isdir(path):  # noqa: PTH112
-            found = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+            names = (p for p in path.iterdir() if not p.name.startswith("."))
+            found = sorted(p for p in names if p.suffix.lower() in SUFFIXES)
             if not found:
                 outcome.failed.append(
                     {"source": text, "error": f"no images in folder {text}; name them"}
                 )
-            found = [p for p in found if not _is_own_output(p)]
+            found = [p for p in found if upscaled_too or not _is_own_output(p)]
         elif os.path.exists(path) or not glob.has_magic(text):  # noqa: PTH110
             found = [path]
         else:
-            names = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - any base, absolute too
-            found = [Path(p) for p in names if Path(p).is_file()]
+            matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - any base, absolute too
+            found = [Path(p) for p in matches if Path(p).is_file()]
             if not found:
                 outcome.failed.append({"source": text, "error": f"no files match {text}; check it"})
         sources.update(dict.fromkeys(found))

@@ -54,7 +54,7 @@ class Photos:
     paired: bool = False
     """The LR pictures are a person's own, not made from the HR here."""
     unmatched: tuple[str, ...] = ()
-    """Pictures without a partner, of pairs."""
+    """Pictures without a partner, of pairs, with what lacks."""
     misfits: tuple[str, ...] = ()
     """Pairs whose sizes do not fit the scale, with the sizes."""
     misaligned: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from acutance.data.alignment import shift_between
+from acutance.data.alignment import clear_shift
 from acutance.data.datasets import Pair, Photos, is_held_out, load_photos
 from acutance.errors import UserError
 from acutance.image.io import SUFFIXES, decode_rgb8
@@ -41,10 +41,17 @@ TAPS = 2
 
 
 def pair_folders(source: Path) -> tuple[Path, Path] | None:
-    """The folders of LR and HR pictures in ``source``, or None: then it holds photos."""
+    """The folders of LR and HR pictures in ``source``, or None: then it holds photos.
+
+    Raises UserError where there is one of LR and none of HR: no photos to train on.
+    """
     if not source.is_dir():
         return None
     found = {p.name.lower(): p for p in sorted(source.iterdir()) if p.is_dir()}
+    if "lr" in found and "hr" not in found:
+        raise UserError(
+            f"{source} has a folder {found['lr'].name} but none named hr: pairs need both"
+        )
     return (found["lr"], found["hr"]) if {"lr", "hr"} <= found.keys() else None
 
 
@@ -77,7 +84,10 @@ def load_pairs(source: Path, *, scale: int, smallest_lr: int) -> Photos:
     lr_files, hr_files = (_by_name(folder) for folder in folders)
     strengths = _strengths(source / PARAMETERS)
     found = Photos([], [], paired=True)
-    found.unmatched = tuple(sorted(lr_files.keys() ^ hr_files.keys()))
+    found.unmatched = tuple(
+        f"{name} (no {'lr' if name in hr_files else 'hr'})"
+        for name in sorted(lr_files.keys() ^ hr_files.keys())
+    )
     hashes = []
     for name in sorted(lr_files.keys() & hr_files.keys()):
         data = [files[name].read_bytes() for files in (lr_files, hr_files)]
@@ -96,8 +106,8 @@ def load_pairs(source: Path, *, scale: int, smallest_lr: int) -> Photos:
             continue
         hr = np.ascontiguousarray(hr[: scale * lr.shape[0], : scale * lr.shape[1]])
         middle, reduced = _middles(lr, hr, scale)
-        shift = shift_between(middle, reduced)
-        if min(lr.shape[:2]) >= SMALLEST_JUDGED and np.hypot(*shift) > FARTHEST:
+        shift = clear_shift(middle, reduced) if min(lr.shape[:2]) >= SMALLEST_JUDGED else None
+        if shift is not None and np.hypot(*shift) > FARTHEST:
             found.misaligned += (f"{name} ({shift[0]:+.2f} down, {shift[1]:+.2f} right)",)
             continue
         strength = strengths.get(name)
@@ -160,7 +170,7 @@ def _by_name(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        if path.suffix.lower() not in SUFFIXES or not path.is_file() or path.name[0] == ".":
             continue
         name = str(path.relative_to(folder).with_suffix(""))
         if name in found:

@@ -403,7 +403,8 @@ def _check_limit(image: pyvips.Image, name: str, limit: int) -> None:
     if count > limit:
         raise UserError(
             f"{name} has {image.width} x {image.height} pixels, over the limit of "
-            f"{limit / 1e6:g} megapixels; raise it with --pixel-limit if you trust the file"
+            f"{limit / 1e6:g} megapixels; `acutance upscale` raises it with --pixel-limit, if you "
+            "trust the file"
         )
 
 

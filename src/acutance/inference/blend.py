@@ -5,6 +5,7 @@ transition", CVPR 2019; it works where one model was fine-tuned from the other, 
 from its faithful one. No torch.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from acutance.errors import UserError
 from acutance.inference.models import shipped, weights_folder
 from acutance.models.card import Card, check_file, read_card
 from acutance.models.weights import Weights, read_weights
+
+LEAST_ALIKE = 0.5
+"""Cosine between the weights of two models below which neither was trained from the other: 0.96 to
+1.00 for the shipped pairs, about 0 for networks with features of their own."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,8 @@ def blend(faithful: Path, detailed: Path, detail: float) -> Blend:
         detail: 0 (faithful) to 1.
 
     Raises:
-        UserError: the models have different networks, files are missing or damaged, or ``detail``
-            is outside [0, 1].
+        UserError: the models have different networks or nothing in common, files are missing or
+            damaged, or ``detail`` is outside [0, 1].
     """
     check_detail(detail)
     card, other = read_card(faithful), read_card(detailed)
@@ -45,6 +50,11 @@ def blend(faithful: Path, detailed: Path, detail: float) -> Blend:
         raise UserError(
             f"'{card.name}' and '{other.name}' cannot be blended, as they differ in "
             f"{', '.join(differences)}: take two models of one network"
+        )
+    if _alikeness(ours, theirs) < LEAST_ALIKE:
+        raise UserError(
+            f"'{card.name}' and '{other.name}' cannot be blended, as neither was trained from the "
+            "other: what lies between them is no picture; take a model and what was trained from it"
         )
     mixed, d = {}, np.float32(detail)
     for name, array in ours.items():
@@ -74,17 +84,40 @@ def _differences(card: Card, other: Card, ours: Weights, theirs: Weights) -> lis
     return [what for what, agrees in same.items() if not agrees]
 
 
+def _alikeness(ours: Weights, theirs: Weights) -> float:
+    """Cosine between all weights of two models of one network, -1 to 1; 1 for the same ones."""
+    both = [(a.astype(np.float64), theirs[name].astype(np.float64)) for name, a in ours.items()]
+    product = sum(float(np.vdot(x, y)) for x, y in both)
+    lengths = (
+        math.sqrt(sum(float(np.vdot(x, x)) for x in each)) for each in zip(*both, strict=True)
+    )
+    return product / max(math.prod(lengths), 1e-12)
+
+
+def ends_of_dial(card_path: Path) -> tuple[Path, Path]:
+    """The cards of the faithful and the GAN model of which one is given.
+
+    Raises UserError when the other is not beside it, nor among the shipped.
+    """
+    card = read_card(card_path)
+    if not card.detail_of:
+        return card_path, detailed_model(card_path)
+    for folder in (card_path.parent, weights_folder()):
+        faithful = folder / f"{card.detail_of}.json"
+        if faithful.exists():
+            return faithful, card_path
+    raise UserError(
+        f"'{card.name}' adds detail to '{card.detail_of}', which is not beside it: give both to "
+        "`acutance blend`, or leave out --detail"
+    )
+
+
 def detailed_model(card_path: Path) -> Path:
     """The card of the GAN model that belongs to a faithful one: beside it, or among the shipped.
 
     Raises UserError when there is none, or more than one.
     """
     card = read_card(card_path)
-    if card.detail_of:
-        raise UserError(
-            f"'{card.name}' is the detailed model itself: give --model {card.detail_of} "
-            "with --detail, or leave out --detail"
-        )
     for folder in dict.fromkeys((card_path.parent, weights_folder())):
         found = [path for path in sorted(folder.glob("*.json")) if _detail_of(path) == card.name]
         if len(found) > 1:
@@ -92,7 +125,7 @@ def detailed_model(card_path: Path) -> Path:
             raise UserError(f"several models add detail to '{card.name}' ({names}): keep one")
         if found:
             return found[0]
-    pairs = [c.detail_of for c in shipped().values() if c.detail_of]
+    pairs = [c.detail_of for c in shipped().values() if c.detail_of and c.scale == card.scale]
     others = f", or choose --model {' or '.join(pairs)}" if pairs else ""
     raise UserError(f"no GAN model adds detail to '{card.name}': leave out --detail{others}")
 

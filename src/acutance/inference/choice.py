@@ -24,7 +24,7 @@ class Choice:
     model: str
     """Name of a shipped model."""
     reason: str = ""
-    """For the person; empty when there was nothing to choose."""
+    """For the person; empty where they named the model."""
     strength: float | None = None
     """What the picture seems to need, 0 to 1; None when it was not looked at."""
 
@@ -54,6 +54,8 @@ def candidates(scale: int, *, detail: float = 0.0, denoise: float | None = None)
     if not detail:
         return names
     able = [name for name in names if _has_detail(name)]
+    if not able and denoise == 0 and photo in shipped() and _has_detail(photo):
+        return [photo]  # at strength 0
     if not able:
         detailed_model(find_card(names[0]))  # says what there is
     return able
@@ -65,6 +67,15 @@ def _has_detail(model: str) -> bool:
     except UserError:
         return False
     return True
+
+
+def _why_alone(name: str, scale: int, denoise: float | None) -> str:
+    """Why there was nothing to choose."""
+    if f"photo-x{scale}" not in shipped():
+        return f"no photo model at x{scale}"
+    if denoise is not None and name in candidates(scale, denoise=denoise):
+        return "by --denoise"
+    return f"the one at x{scale} with --detail"
 
 
 def choose_model(
@@ -85,14 +96,14 @@ def choose_model(
         pixel_limit: refuse a file of more pixels.
 
     Returns:
-        The only model there is without a look at the picture, which then has no ``reason``.
+        The only model there is without a look at the picture.
 
     Raises:
         UserError: no model, or an unreadable picture.
     """
     names = candidates(scale, detail=detail, denoise=denoise)
     if len(names) == 1:
-        return Choice(names[0])
+        return Choice(names[0], _why_alone(names[0], scale, denoise))
     if isinstance(image, (str, Path)):
         picture = open_picture(Path(image), pixel_limit=pixel_limit)
         found: Estimate = estimate(PictureSource(picture))

@@ -30,7 +30,7 @@ from acutance.inference.backends.ensemble import SelfEnsemble
 from acutance.inference.backends.openvino import OpenVINOBackend
 from acutance.inference.backends.protocol import Backend
 from acutance.inference.backends.torch import TorchBackend
-from acutance.inference.blend import blend, check_detail, detailed_model
+from acutance.inference.blend import blend, check_detail, ends_of_dial
 from acutance.inference.models import find_card
 from acutance.inference.source import ArraySource, PictureSource, Source
 from acutance.inference.strength import check_denoise, estimate
@@ -85,7 +85,8 @@ class Upscaler:
         best: average the results on the eight flips and transposes of the picture: a little better,
             eight times slower.
         detail: 0 (faithful) to 1: mix in this share of the GAN model that belongs to ``model``,
-            which draws crisp detail that may not be true.
+            which draws crisp detail that may not be true; with more than 0, ``model`` may be either
+            of the two.
         denoise: how much noise and compression to remove, 0 (none) to 1, for models that ask for
             it; estimated for each picture by default.
 
@@ -129,7 +130,7 @@ class Upscaler:
             )
         self._denoise = denoise
         check_detail(detail)
-        mixed = blend(card_path, detailed_model(card_path), detail) if detail else None
+        mixed = blend(*ends_of_dial(card_path), detail) if detail else None
         self.name = mixed.name if mixed else self.card.name
         weights = mixed.weights if mixed else None
         backend = _make_backend(self.card, card_path, device, threads, precision, weights)

@@ -5,6 +5,7 @@ from both pictures; LPIPS and DISTS see what is left as RGB in [0, 1], NIQE its 
 LR-PSNR and checkerboard see the whole output.
 """
 
+import math
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +28,9 @@ COLUMNS = {
     "checkerboard": "checkerboard",
 }
 """Keys and headings; all but LR-PSNR, in dB, are better when lower."""
+
+LEAST_LPIPS = 35
+"""Pixels on a side that AlexNet needs."""
 
 Distance = Callable[[Any, Any], float]
 
@@ -70,7 +74,7 @@ class Perceptual:
         """Figures by the keys of ``COLUMNS``, those that are missing left out.
 
         NIQE is NaN for pictures of less than two blocks of 96 x 96 pixels, checkerboard for less
-        than 8 LR pixels a side.
+        than 8 LR pixels a side, LPIPS for less than 35 pixels that the protocol leaves.
 
         Args:
             sr: ``(H, W, 3)`` in [0, 1]; clipped and rounded to 8 bits here.
@@ -83,7 +87,11 @@ class Perceptual:
         cut = protocol.cut(scale)
         inner = (slice(cut, hr.shape[0] - cut), slice(cut, hr.shape[1] - cut))
         first, second = rounded[inner], hr[inner].astype(np.float64) / 255
-        found = {key: distance(first, second) for key, distance in self._distances.items()}
+        least = {"lpips": LEAST_LPIPS}
+        found = {
+            key: distance(first, second) if min(first.shape[:2]) >= least.get(key, 1) else math.nan
+            for key, distance in self._distances.items()
+        }
         found["niqe"] = niqe(255 * bt601_studio_luma(first).astype(np.float64))
         found["lr_psnr"] = lr_psnr(rounded, lr)
         found["checkerboard"] = checkerboard(

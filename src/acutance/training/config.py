@@ -176,6 +176,8 @@ class TrainConfig:
                 )
         if any(phase.patch < 1 or phase.batch < 1 for phase in self.patches):
             raise UserError("every phase of 'patches' needs a patch and a batch of at least 1")
+        if self.gan is not None:
+            self.gan.check_patches([phase.patch for phase in self.patches], self.scale)
 
     def to_json(self) -> str:
         """The resolved configuration as stored beside the run."""

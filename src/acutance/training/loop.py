@@ -197,6 +197,8 @@ class _Loop:
         With several processes, all of them go by the slowest one's clock.
         """
         config, counters = self.config, self.state.counters
+        if not self.held_out and not counters.step:
+            self._alarm(["no photo is held out: nothing is validated and the last weights ship"])
         if self.chooses and not counters.points:
             self._on_first(self._validate)  # what the start reaches: the floors refer to it
         self._on_first(lambda: self._write_summary(finished=False))
@@ -328,6 +330,7 @@ class _Loop:
         if self.chooses and found.chosen:
             run_folder.save_ema(self.run, self.state.ema.average)
             self.state.save(self.run / run_folder.LAST)  # what it says was chosen is what ships
+            self._write_summary(finished=False)
             self.report(f"        step {counters.step} is the best so far: it ships")
 
     def _write_sheet(self, pictures: Sequence[NDArray[np.uint8]]) -> None:

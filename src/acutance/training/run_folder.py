@@ -54,7 +54,7 @@ def read_summary(run: Path) -> dict[str, Any]:
 
 def sample(run: Path, photo: str, name: str) -> Path:
     """Where a sample picture of a photo goes."""
-    return run / "samples" / Path(photo).stem / f"{name}.png"
+    return run / "samples" / "-".join(Path(photo).with_suffix("").parts) / f"{name}.png"
 
 
 def sheet(run: Path, step: int) -> Path:

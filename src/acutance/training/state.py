@@ -36,6 +36,8 @@ class Counters:
     """What went wrong, and at which step."""
     points: list[dict[str, float]] = field(default_factory=list)
     """Every validation of a stage that chooses the weights to ship: step and figures."""
+    chosen: int | None = None
+    """Step of the one whose weights ship, of the points."""
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """What the GAN stage is, besides what every run is."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -10,6 +11,12 @@ SMALLEST_CROP = 35
 """Pixels that AlexNet needs."""
 
 MOST_ZOOM = 0.5
+
+HALVED = 8
+"""The U-Net needs multiples of this, HR pixels."""
+
+SMALLEST_REDUCED = 5
+"""LR pixels: of less, nothing is left without the edges that the reduction reaches past."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,4 +86,17 @@ class GanConfig:
             raise UserError(
                 f"'gan.perceptual_crop' must be at least {SMALLEST_CROP} pixels, "
                 f"not {self.perceptual_crop}"
+            )
+
+    def check_patches(self, patches: Sequence[int], scale: int) -> None:
+        """Refuse patches, in LR pixels on a side, that a term cannot use; raises UserError."""
+        if self.discriminator == "unet" and any(patch * scale % HALVED for patch in patches):
+            raise UserError(
+                f"gan.discriminator=unet halves its input three times: patch * {scale} must be a "
+                f"multiple of {HALVED}, not {[patch * scale for patch in patches]}"
+            )
+        if self.consistency and min(patches) < SMALLEST_REDUCED:
+            raise UserError(
+                f"gan.consistency needs patches of at least {SMALLEST_REDUCED} LR pixels, not "
+                f"{min(patches)}"
             )

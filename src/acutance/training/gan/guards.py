@@ -43,7 +43,7 @@ def of_validation(point: Point, floors: Floors) -> Alarm:
     if point["drift"] > DRIFT:
         found["drift"] = (
             f"colours drift: {point['drift']:.1f} of 255 steps from the input; raise "
-            "gan.consistency or set gan.bands=true"
+            "gan.consistency, or start anew with gan.bands=true"
         )
     if point.get("checkerboard", 0.0) > floors.checkerboard:
         found["checkerboard"] = (

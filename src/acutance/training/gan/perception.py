@@ -1,6 +1,7 @@
 """Networks that see: the features of the perceptual loss, and LPIPS of held-out photos."""
 
 import contextlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from acutance.metrics.lpips import alexnet_features, load_lpips, lpips
 from acutance.metrics.lr_psnr import lr_psnr
 from acutance.metrics.niqe import niqe
 from acutance.training.gan import guards
+from acutance.training.gan.config import SMALLEST_CROP
 
 VGG_STAGES = STAGES[:3]
 """Up to relu3_3: half of the work of all five stages, and details live here."""
@@ -53,10 +55,12 @@ def perceptual_loss(name: str, folder: Path | None, device: torch.device) -> Per
             layers = tuple(layer for stage in VGG_STAGES for layer in stage)
             backbone, heads = read_backbone(folder, "vgg16", layers), None
     except MissingError as reason:
-        raise UserError(
-            f"no perceptual loss without its weights ({reason}): gan.backbones must name a folder "
-            f"with {name}.safetensors"
-        ) from reason
+        cure = (
+            "install 'acutance[perceptual]'"
+            if "torchmetrics" in str(reason)
+            else f"gan.backbones must name a folder with {name}.safetensors"
+        )
+        raise UserError(f"no perceptual loss ({reason}): {cure}") from reason
     placed = {
         key: value.to(device, memory_format=torch.channels_last)
         if value.dim() == 4
@@ -83,8 +87,8 @@ class HeldOutPerception:
     ) -> dict[str, float]:
         """Means: ``lr_psnr``, ``drift``, ``checkerboard``, and ``lpips`` or else ``niqe``.
 
-        NIQE and checkerboard are left out of pictures too small for them, and of the result where
-        all are.
+        LPIPS, NIQE and checkerboard are left out of pictures too small for them, and of the result
+        where all are.
         """
         each = [self._one(sr, pair) for sr, pair in zip(pictures, pairs, strict=True)]
         found = {key: [one[key] for one in each if np.isfinite(one[key])] for key in each[0]}
@@ -109,6 +113,8 @@ class HeldOutPerception:
         assert self.lpips is not None
         backbone, heads = self.lpips
         cut = self.scale
+        if min(hr.shape[:2]) - 2 * cut < SMALLEST_CROP:
+            return math.nan
         both = [
             torch.from_numpy(x[cut:-cut, cut:-cut]).permute(2, 0, 1)[None].float() / 255
             for x in (sr, hr)

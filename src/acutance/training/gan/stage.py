@@ -174,10 +174,13 @@ class GanStage:
         points.append(point)
         floors = self._floors()
         alarms = guards.of_validation(point, floors) if len(points) > 1 else {}
+        chosen = best(points, floors) is point
+        if chosen:
+            self.state.counters.chosen = self.state.counters.step
         return Findings(
             figures,
             self.alarms.new(alarms, ("drift", "checkerboard", "lr_psnr", "psnr")),
-            chosen=best(points, floors) is point,
+            chosen=chosen,
         )
 
     def _floors(self) -> Floors:
@@ -189,11 +192,18 @@ class GanStage:
         )
 
     def summary(self) -> dict[str, Any]:
-        """What ships, and the frontier that it was chosen from."""
-        points = self.state.counters.points
-        if not points:
+        """What ships, and the frontier that it was chosen from.
+
+        Floors that were changed on a resume decide from then on: what was chosen before may stay.
+        """
+        counters = self.state.counters
+        if not counters.points:
             return {}
-        return {"shipped": best(points, self._floors()), "frontier": frontier(points)}
+        shipped = next(
+            (point for point in counters.points if point["step"] == counters.chosen),
+            best(counters.points, self._floors()),
+        )
+        return {"shipped": shipped, "frontier": frontier(counters.points)}
 
 
 def _zoomed(picture_NCHW: Tensor, side: int) -> Tensor:
