@@ -1,4 +1,4 @@
-"""Sample sheets: six held-out photos four times larger, crops of several methods side by side.
+"""Sample sheets: seven held-out photos four times larger, crops of several methods side by side.
 
 Usage: python benchmarks/samples.py --photos DIR [--model NAME]
        python benchmarks/samples.py --photos DIR --degraded
@@ -93,6 +93,13 @@ SAMPLES = (
         *(100, 560),
         "Pexels, by way of github.com/project-trident/trident-core, photo 274948",
         "Pexels License or CC0",
+    ),
+    Sample(
+        "portrait",
+        "clicval_2c1f84548ef99faec2b4f9bf12227c83_0523",
+        *(600, 340),
+        "CLIC 2025 validation, 2c1f84548ef99faec2b4f9bf12227c83",
+        "Unsplash License",
     ),
 )
 

@@ -1,6 +1,7 @@
 """``acutance train`` and ``acutance export``: from photos to a model."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,49 @@ def test_wrong_wishes_are_one_line(
     result = acutance("train", *arguments, "--data", photos, "--out", tmp_path / "run")
     assert result.status == status
     assert message in one_line(result)
+
+
+def test_a_patch_too_large_for_every_photo_is_said_at_the_start(
+    acutance: Run, photos: Path, tmp_path: Path
+) -> None:
+    phases = '[{"until": 0.9, "patch": 8, "batch": 1}, {"until": 1, "patch": 400, "batch": 1}]'
+    words = ("train", "base-x2", "--data", photos, "--out", tmp_path / "run", *TINY)
+    result = acutance(*words, "--set", f"patches={phases}")
+    assert result.status == 1
+    assert "no photo is large enough for a patch of 800 pixels" in one_line(result)
+    assert "step" not in result.out
+
+
+def test_steps_win_over_the_minutes_of_a_recipe(acutance: Run, photos: Path, run: Path) -> None:
+    out = run.with_name("steps")
+    where = TINY.index("max_minutes=null")
+    words = TINY[: where - 1] + TINY[where + 1 :]
+    assert acutance("train", "base-x2", "--data", photos, "--out", out, *words).status == 0
+    assert json.loads((out / "run.json").read_text())["steps"] == 2
+
+
+def test_a_folder_of_something_else_stays_as_it_is(
+    acutance: Run, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text('{"theirs": 1}')
+    result = acutance("train", "base-x2", "--data", photos, "--out", tmp_path, *TINY)
+    assert result.status == 1
+    assert "holds files of something else" in one_line(result)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_a_damaged_run_is_one_line(acutance: Run, photos: Path, run: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(run, broken)
+    (broken / "ema.safetensors").write_bytes(b"noise")
+    words = ("train", "base-x2", "--data", photos, "--out", tmp_path / "new", *TINY)
+    for command in (("export", broken), (*words, "--from", broken)):
+        result = acutance(*command)
+        assert result.status == 1
+        assert "ema.safetensors is damaged" in one_line(result)
+    (broken / "config.json").write_text("[]")
+    assert "not a training run" in one_line(acutance("export", broken))
+    assert f"acutance export {run}" in one_line(acutance("upscale", photos, "--model", run))
 
 
 def test_a_run_folder_that_cannot_be_made_is_one_line(

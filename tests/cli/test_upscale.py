@@ -175,8 +175,8 @@ def test_wishes_override_the_choice(acutance: Run, mixed: Path, two_models: Path
         result = acutance("upscale", mixed, "--scale", 2, "--json", "--overwrite", *options)
         return [(d["model"], d["strength"], d["reason"]) for d in json.loads(result.out)["done"]]
 
-    assert models("--denoise", 0.3) == 2 * [("photo-x2", 0.3, "")]
-    assert models("--denoise", 0) == 2 * [("base-x2", None, "")]
+    assert models("--denoise", 0.3) == 2 * [("photo-x2", 0.3, "by --denoise")]
+    assert models("--denoise", 0) == 2 * [("base-x2", None, "by --denoise")]
     assert models("--model", "base-x2") == 2 * [("base-x2", None, "")]
     assert models("--model", "photo-x2") == [("photo-x2", 0.0, ""), ("photo-x2", 0.5, "")]
 
@@ -234,7 +234,10 @@ def test_a_folder_again_leaves_its_own_outputs_alone(
     acutance: Run, photo: Path, model: Path
 ) -> None:
     assert acutance("upscale", photo.parent, "--model", model).status == 0
-    assert acutance("upscale", photo.parent, "--model", model, "--overwrite").status == 0
+    for again in (photo.parent, photo.parent / "*.png"):
+        result = acutance("upscale", again, "--model", model, "--overwrite")
+        assert result.status == 0
+        assert result.err.startswith("left out, as upscaled already")
     assert sorted(p.name for p in photo.parent.iterdir()) == ["a photo.png", "a photo_x2.png"]
 
 
@@ -253,6 +256,40 @@ def test_nothing_is_overwritten_unless_told_so(acutance: Run, photo: Path, model
     assert target.read_text() == "precious"
     assert acutance("upscale", photo, "--model", model, "--overwrite").status == 0
     assert size(target) == (60, 40)
+
+
+def test_an_image_of_the_same_call_is_never_a_target(
+    acutance: Run, photo: Path, model: Path
+) -> None:
+    """Not even with --overwrite, nor is an image done twice under two names."""
+    other = write_photo(photo.with_name("a photo_x2.png"), 1)
+    before = other.read_bytes()
+    result = acutance("upscale", photo, other, "--model", model, "--overwrite")
+    assert result.status == 1
+    assert "is one of the images to upscale" in result.err
+    assert other.read_bytes() == before
+    other.unlink()
+    photo.with_name("a photo_x2_x2.png").unlink()
+    twice = acutance("upscale", photo, photo.parent / "." / photo.name, "--model", model)
+    assert twice.status == 0
+    assert len(twice.out.splitlines()) == 1
+
+
+def test_a_slash_names_a_folder(acutance: Run, photo: Path, model: Path, tmp_path: Path) -> None:
+    assert acutance("upscale", photo, "--model", model, "-o", f"{tmp_path}/2024.05/").status == 0
+    assert size(tmp_path / "2024.05" / "a photo_x2.png") == (60, 40)
+
+
+def test_a_name_that_is_not_utf8_stops_no_other(acutance: Run, photo: Path, model: Path) -> None:
+    try:
+        odd = photo.with_name(os.fsdecode(b"caf\xe9.png"))
+        odd.write_bytes(photo.read_bytes())
+    except OSError:  # a file system that takes no such name
+        pytest.skip("this file system takes UTF-8 names alone")
+    result = acutance("upscale", photo.parent, "--model", model)
+    assert result.status == 1
+    assert "1 done, 1 failed" in result.err
+    assert "is not UTF-8: rename it" in result.err
 
 
 def test_two_sources_of_one_target(acutance: Run, photo: Path, model: Path) -> None:
@@ -294,6 +331,7 @@ def test_wrong_wishes_are_one_line(
 def test_inputs_that_are_none(acutance: Run, tmp_path: Path) -> None:
     assert "no such file" in one_line(acutance("upscale", tmp_path / "none.png"))
     assert "no images in folder" in one_line(acutance("upscale", tmp_path))
+    assert "an input is empty" in one_line(acutance("upscale", ""))
     assert "no files match" in one_line(acutance("upscale", tmp_path / "*.png"))
     (tmp_path / "text.png").write_text("hello")
     assert "not an image" in one_line(acutance("upscale", tmp_path / "text.png"))

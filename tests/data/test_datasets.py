@@ -12,6 +12,7 @@ import torch
 from acutance.data.datasets import is_held_out, load_photos, make_pair, read_photos
 from acutance.data.patches import PatchSampler
 from acutance.errors import UserError
+from acutance.image.io import write_rgb8
 from acutance.image.resize import resize
 
 
@@ -181,6 +182,33 @@ def test_every_place_can_be_drawn() -> None:
     rows = (patches[:, 0] * 255).round()
     assert rows.min() == 0
     assert rows.max() == 95
+
+
+def test_run_folders_and_hidden_files_are_no_photos(tmp_path: Path) -> None:
+    """A run folder holds crops of held-out photos: they would be trained on."""
+    for name in ("a.png", "runs/x4/samples/b/hr.png", "runs/notes/c.png", "._a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"picture")
+    (tmp_path / "runs" / "x4" / "run.json").write_text("{}")
+    names = [name for name, _ in read_photos(tmp_path)]
+    assert [Path(name).name for name in names] == ["a.png", "c.png"]
+
+
+def test_all_photos_held_out_is_one_line(tmp_path: Path) -> None:
+    name = next(name for name in (f"p{i}" for i in range(400)) if is_held_out(name))
+    write_rgb8(tmp_path / f"{name}.png", noise(96, 96))
+    with pytest.raises(UserError, match=r"all 1 usable photos .* are held out for validation"):
+        load_photos(tmp_path, scale=2, smallest_lr=16)
+
+
+def test_a_cut_off_compressed_tar_is_one_line(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "whole.tgz", "w:gz") as tar:
+        write_rgb8(tmp_path / "a.png", noise(96, 96))
+        tar.add(tmp_path / "a.png", "a.png")
+    data = (tmp_path / "whole.tgz").read_bytes()
+    (tmp_path / "cut.tar").write_bytes(data[: len(data) // 2])
+    with pytest.raises(UserError, match=r"cannot read .*cut\.tar: .*; download or pack it again"):
+        list(read_photos(tmp_path / "cut.tar"))
 
 
 def test_patch_larger_than_every_photo_is_one_line() -> None:

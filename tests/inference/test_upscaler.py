@@ -31,6 +31,19 @@ def smooth(height: int, width: int) -> np.ndarray:
     return np.stack([255 * y / height, 255 * x / width, 90 + 0 * x], axis=2).astype(np.uint8)
 
 
+def test_a_gray_pixel_is_a_file_too(small: Path, tmp_path: Path) -> None:
+    pyvips.Image.black(1, 1).write_to_file(str(tmp_path / "pixel.png"))
+    assert Upscaler(small, device="torch-cpu")(tmp_path / "pixel.png").shape == (2, 2, 1)
+
+
+def test_floats_up_to_255_and_lists(small: Path) -> None:
+    upscaler = Upscaler(small, device="torch-cpu")
+    with pytest.raises(UserError, match="floats reach 120 where white is 1: divide"):
+        upscaler(np.full((8, 8, 3), 120, np.float32))
+    assert upscaler(np.full((8, 8, 3), 1.1, np.float32)).max() == 1
+    assert upscaler([[0.5, 0.5], [0.5, 0.5]]).shape == (4, 4)  # type: ignore[arg-type]
+
+
 class FakeBackend:
     """Nearest neighbour, or whatever ``change`` makes of it; counts its tiles."""
 

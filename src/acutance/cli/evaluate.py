@@ -99,6 +99,8 @@ def evaluate(
 
     if scale < 2:
         raise UserError(f"scale must be at least 2, not {scale}")
+    if output is not None and output == rows:
+        raise UserError("--output and --rows name one file: give two")
     for path in (output, rows):
         if path is not None:
             check_writable(path, overwrite=overwrite)
@@ -116,7 +118,7 @@ def evaluate(
         raise UserError(f"no such folder: {backbones}; give one with alexnet.safetensors")
     seen = Perceptual(backbones) if perceptual else None
     missing = seen.missing if seen else None
-    pictures = find_benchmarks(data, sets.split(",") if sets else None)
+    pictures = find_benchmarks(data, [name.strip() for name in sets.split(",")] if sets else None)
     if ranges is not None:
         pictures = [DegradedImage(p.set_name, p.path, ranges, seed) for p in pictures]
     methods: dict[str, Upscale] = {}

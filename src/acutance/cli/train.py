@@ -70,6 +70,8 @@ def train(
         pairs[key] = value
     if max_minutes is not None:
         pairs["max_minutes"] = str(max_minutes)
+    elif "steps" in pairs and "max_minutes" not in pairs:
+        pairs["max_minutes"] = "null"  # which would win
     if start is not None:
         if resume:
             raise UserError("--from starts a new run: leave out --resume, or --from")

@@ -22,11 +22,13 @@ class Outcome:
 
     done: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
+    left_out: list[Path] = field(default_factory=list)
+    """Found, but made by an earlier call as it seems."""
 
 
 def upscale(
     *inputs: str,
-    output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
+    output: Annotated[str | None, Parameter(name=("--output", "-o"))] = None,
     scale: int | None = None,
     model: str | None = None,
     best: Annotated[bool, Parameter(negative=())] = False,
@@ -50,7 +52,7 @@ def upscale(
     inputs
         Image files, folders or glob patterns.
     output
-        A file for one image, or a folder; beside each image by default.
+        A file for one image, or a folder, which may end in a slash; beside each image by default.
     scale
         2, 3, 4 or 8; 4 by default.
     model
@@ -87,7 +89,7 @@ def upscale(
     as_json
         Print the summary as JSON.
     """
-    from acutance.image.io import FORMATS
+    from acutance.image.io import FORMATS, format_of
     from acutance.inference.choice import Choice, candidates, choose_model
     from acutance.inference.upscaler import DEFAULT_MEMORY, Upscaler
 
@@ -107,8 +109,16 @@ def upscale(
     sources = find_images(inputs, outcome)
     if not sources and not outcome.failed:
         raise UserError("nothing to do: every image found is already an upscaled one")
-    if output is not None and output.suffix and not output.is_dir() and len(sources) > 1:
+    if outcome.left_out and not quiet:
+        listed = ", ".join(map(str, outcome.left_out))
+        print(
+            f"left out, as upscaled already (name them to do it again): {listed}", file=sys.stderr
+        )
+    folder, file = _destination(output)
+    if file is not None and len(sources) > 1:
         raise UserError(f"{len(sources)} images cannot go into one file {output}: give a folder")
+    if file is not None and output_format not in (None, format_of(file)):
+        raise UserError(f"--format {output_format} does not fit the name {file}")
     if sources:
         strength = None if denoise == "auto" else denoise
         pixels = round(min(pixel_limit * 1e6, 2**62))
@@ -144,7 +154,7 @@ def upscale(
         _upscale_all(
             choose,
             load,
-            [(s, target_for(s, output, factor, output_format)) for s in sources],
+            [(s, file or target_for(s, folder, factor, output_format)) for s in sources],
             outcome,
             quality=quality,
             overwrite=overwrite,
@@ -173,13 +183,15 @@ def find_images(
 ) -> list[Path]:
     """The files that the arguments name; what names nothing is noted as failed.
 
-    A folder stands for the images directly in it, hidden ones left out, and unless
-    ``upscaled_too`` what an earlier call made of them.
+    A folder stands for the images directly in it, hidden ones left out; of a folder and a pattern
+    what an earlier call made is left out too, unless ``upscaled_too``.
     """
     from acutance.image.io import SUFFIXES
 
-    sources: dict[Path, None] = {}
+    sources: dict[str, Path] = {}
     for text in inputs:
+        if not text:
+            raise UsageError("an input is empty: give an image, a folder or a glob pattern")
         path = Path(text)
         found: list[Path]
         # os.path never raises, whatever the name: a dead network share, a name that is too long.
@@ -190,7 +202,7 @@ def find_images(
                 outcome.failed.append(
                     {"source": text, "error": f"no images in folder {text}; name them"}
                 )
-            found = [p for p in found if upscaled_too or not _is_own_output(p)]
+            found = _without_own(found, outcome, upscaled_too)
         elif os.path.exists(path) or not glob.has_magic(text):  # noqa: PTH110
             found = [path]
         else:
@@ -198,8 +210,16 @@ def find_images(
             found = [Path(p) for p in matches if Path(p).is_file()]
             if not found:
                 outcome.failed.append({"source": text, "error": f"no files match {text}; check it"})
-        sources.update(dict.fromkeys(found))
-    return list(sources)
+            found = _without_own(found, outcome, upscaled_too)
+        for one in found:
+            sources.setdefault(os.path.realpath(one), one)
+    return list(sources.values())
+
+
+def _without_own(found: list[Path], outcome: Outcome, upscaled_too: bool) -> list[Path]:
+    own = [] if upscaled_too else [path for path in found if _is_own_output(path)]
+    outcome.left_out += own
+    return [path for path in found if path not in own]
 
 
 def _is_own_output(path: Path) -> bool:
@@ -210,16 +230,19 @@ def _is_own_output(path: Path) -> bool:
     return any(p.stem == stem for p in path.parent.iterdir())
 
 
-def target_for(source: Path, output: Path | None, scale: int, output_format: str | None) -> Path:
-    """Where an upscaled image goes: ``-o FILE``, ``-o FOLDER/`` or beside the source."""
-    from acutance.image.io import format_of
+def _destination(output: str | None) -> tuple[Path | None, Path | None]:
+    """What ``--output`` means: a folder, a file, or neither."""
+    if output is None:
+        return None, None
+    path = Path(output)
+    if output.endswith(("/", os.sep)) or not path.suffix or path.is_dir():
+        return path, None
+    return None, path
 
-    if output is not None and output.suffix and not output.is_dir():
-        if output_format is not None and format_of(output) != output_format:
-            raise UserError(f"--format {output_format} does not fit the name {output}")
-        return output
-    folder = source.parent if output is None else output
-    return folder / f"{source.stem}_x{scale}.{output_format or 'png'}"
+
+def target_for(source: Path, folder: Path | None, scale: int, output_format: str | None) -> Path:
+    """Where an upscaled image goes: into a folder, or beside the source."""
+    return (folder or source.parent) / f"{source.stem}_x{scale}.{output_format or 'png'}"
 
 
 def _upscale_all(
@@ -242,6 +265,7 @@ def _upscale_all(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     written: dict[Path, Path] = {}
+    sources = {os.path.realpath(source) for source, _ in jobs}
     console = Console(stderr=True)
     silent = not (show and console.is_terminal)
     for source, target in jobs:
@@ -255,6 +279,10 @@ def _upscale_all(
                     raise UserError(
                         f"{source} and {written[target]} would both become {target}: "
                         "upscale them into different folders"
+                    )
+                if os.path.realpath(target) in sources and target != source:
+                    raise UserError(
+                        f"{target} is one of the images to upscale: give another --output"
                     )
                 choice = choose(source)
                 summary = load(choice.model).upscale_file(

@@ -5,7 +5,9 @@ and rounded to 8 bits as the benchmarks' inputs are.
 """
 
 import hashlib
+import lzma
 import tarfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,7 +28,8 @@ def is_held_out(name: str) -> bool:
 
     The rule never changes, so a photo that one run validated on is never trained on by another.
     """
-    digest = hashlib.sha256(PurePosixPath(name).stem.encode()).hexdigest()
+    stem = PurePosixPath(name).stem.encode(errors="surrogateescape")  # names that are not UTF-8
+    digest = hashlib.sha256(stem).hexdigest()
     return int(digest, 16) % HELD_OUT_ONE_IN == 0
 
 
@@ -102,11 +105,13 @@ class Photos:
 def read_photos(source: Path) -> Iterator[tuple[str, bytes]]:
     """Names and bytes of every image in a folder (searched deep), its tar files, or one tar file.
 
+    Hidden files are left out, and run folders of ``acutance train``, which hold held-out photos.
+
     Raises UserError when the path does not exist, a tar is broken, or nothing is there.
     """
     if not source.exists():
         raise UserError(f"no such training data: {source}; give a folder or a tar file of photos")
-    files = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
+    files = _files(source) if source.is_dir() else [source]
     found = False
     for path in files:
         if path.suffix.lower() == ".tar":
@@ -118,7 +123,7 @@ def read_photos(source: Path) -> Iterator[tuple[str, bytes]]:
                             stream = tar.extractfile(member)
                             assert stream is not None
                             yield member.name, stream.read()
-            except tarfile.TarError as error:
+            except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
                 reason = str(error).partition("\n")[0].rstrip(":")  # a line a compression follows
                 raise UserError(
                     f"cannot read {path}: {reason}; download or pack it again"
@@ -130,6 +135,12 @@ def read_photos(source: Path) -> Iterator[tuple[str, bytes]]:
         raise UserError(
             f"no photos in {source}: expected {', '.join(SUFFIXES)} files or .tar files of them"
         )
+
+
+def _files(folder: Path) -> list[Path]:
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    runs = {p.parent for p in found if p.name == "run.json"} - {folder}
+    return [p for p in found if runs.isdisjoint(p.parents)]
 
 
 def make_pair(name: str, hr: NDArray[np.uint8], scale: int) -> Pair:
@@ -185,6 +196,11 @@ def load_photos(
             if min(height, width) >= smallest_lr * scale:
                 small = to_uint8(resize(hr.astype(np.float32), height, width))
                 train.append(make_pair(f"{name}@{factor}", small, scale))
+    if held_out and not train:
+        raise UserError(
+            f"all {len(held_out)} usable photos in {source} are held out for validation, as the "
+            "hash of their names says: give more photos"
+        )
     if not train:
         raise UserError(
             f"no photo in {source} is large enough: x{scale} training needs at least "

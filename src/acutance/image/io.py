@@ -24,6 +24,8 @@ from acutance.errors import UserError
 if sys.platform != "win32":
     import fcntl
 
+pyvips.cache_set_max(0)  # what it remembers keeps the temporary files of large pictures open
+
 FORMATS = ("png", "jpg", "webp", "tiff", "avif")
 """What can be written."""
 
@@ -137,7 +139,7 @@ def decode_rgb8(data: bytes, name: str) -> NDArray[np.uint8]:
             image = (image / 257).rint().cast("uchar")
         if image.bands == 1:
             image = image.bandjoin([image, image])
-        return np.ascontiguousarray(image.numpy())
+        return np.ascontiguousarray(image.numpy().reshape(image.height, image.width, 3))
     except pyvips.Error as error:
         raise UserError(f"{name} cannot be read ({_reason(error)}): get it anew") from error
 
@@ -163,10 +165,15 @@ def pixels(image: pyvips.Image, path: Path) -> NDArray[Any]:
     try:
         array: NDArray[Any] = image.numpy()
     except pyvips.Error as error:
+        if "system error" in str(error):  # where libvips unpacks what it cannot read in parts
+            raise UserError(
+                f"cannot unpack {path} ({_reason(error)}): free space for temporary files, or let "
+                "TMPDIR name a folder that has it"
+            ) from error
         raise UserError(
             f"{path} is damaged or truncated ({_reason(error)}): get it anew"
         ) from error
-    return array[:, :, None] if array.ndim == 2 else array
+    return array.reshape(image.height, image.width, image.bands)
 
 
 def write_rgb8(path: Path, image: NDArray[np.uint8]) -> None:
@@ -289,8 +296,14 @@ def nameless_file(folder: Path) -> Iterator[tuple[IO[bytes], str]]:
         with tempfile.TemporaryFile(prefix=".acutance-", dir=folder) as file:
             yield file, f"/dev/fd/{file.fileno()}"
     else:
-        with tempfile.NamedTemporaryFile(prefix=".acutance-", dir=folder) as named:
-            yield named.file, named.name
+        # Windows does not open a file again that removes itself.
+        handle, name = tempfile.mkstemp(prefix=".acutance-", dir=folder)
+        try:
+            with open(handle, "w+b") as file:  # noqa: PTH123 - a handle, no path
+                yield file, name
+        finally:
+            with contextlib.suppress(OSError):  # still open elsewhere: stale one day
+                Path(name).unlink()
 
 
 @contextlib.contextmanager
@@ -319,7 +332,8 @@ def atomic(path: Path, *, overwrite: bool) -> Iterator[Path]:
         yield partial
         umask = os.umask(0)
         os.umask(umask)
-        partial.chmod(0o666 & ~umask)
+        with contextlib.suppress(OSError):  # a file system without permissions
+            partial.chmod(0o666 & ~umask)
         if overwrite:
             partial.replace(path)
         else:
@@ -372,7 +386,16 @@ def _vips_write(
         ) from error
 
 
+def _must_have_a_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode(errors="replace").decode()
+        raise UserError(f"the name of {shown} is not UTF-8: rename it") from None
+
+
 def _must_be_a_file(path: Path) -> None:
+    _must_have_a_name(path)
     try:
         if not path.exists():
             raise UserError(f"no such file: {path}; check its name and folder")
@@ -387,10 +410,11 @@ def _must_be_a_file(path: Path) -> None:
 
 
 def _must_be_free(path: Path, *, overwrite: bool) -> None:
+    _must_have_a_name(path)
     try:
         if path.is_dir():
             raise UserError(f"{path} is a folder, not a file to write")
-        if path.exists() and not overwrite:
+        if os.path.lexists(path) and not overwrite:  # a link that leads nowhere too
             raise UserError(f"{path} exists: give --overwrite to replace it, or another --output")
     except OSError as error:
         raise UserError(

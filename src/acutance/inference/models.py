@@ -30,6 +30,10 @@ def find_card(model: str) -> Path:
         cards = sorted(given.glob("*.json"))
         if len(cards) == 1:
             return cards[0]
+        if (given / "run.json").exists():
+            raise UserError(
+                f"{given} is a training run: `acutance export {given}`, then --model {given}/export"
+            )
         raise UserError(f"{given} holds {len(cards)} .json files; name the model's card itself")
     if given.suffix == ".safetensors" and given.with_suffix(".json").exists():
         return given.with_suffix(".json")

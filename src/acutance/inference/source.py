@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from acutance.errors import UserError
 from acutance.image.io import Picture, pixels
 
+FAR_OUTSIDE = 2.0
+"""Floats above are not in [0, 1] with a little overshoot, but in 0..255 or so."""
+
 
 class Source(Protocol):
     """Rectangles of ``(h, w, C)`` floats in [0, 1]."""
@@ -31,6 +34,7 @@ class ArraySource:
     path: Path | None = None
 
     def __init__(self, image: NDArray[Any], *, clip: bool = True) -> None:
+        image = np.asarray(image)
         if image.ndim == 2:
             image = image[:, :, None]
         if image.ndim != 3 or image.shape[2] not in (1, 2, 3, 4) or 0 in image.shape:
@@ -41,6 +45,11 @@ class ArraySource:
             raise UserError(f"expected uint8, uint16 or floats in [0, 1], not {image.dtype}")
         if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
             raise UserError("the image holds NaN or infinite numbers; replace them first")
+        if clip and np.issubdtype(image.dtype, np.floating) and image.max() > FAR_OUTSIDE:
+            raise UserError(
+                f"the image's floats reach {image.max():g} where white is 1: divide them by the "
+                "value of white"
+            )
         self._image, self._clip = image, clip
         self.height, self.width, self.bands = image.shape
 

@@ -17,9 +17,11 @@ MOST_CROPS = 64
 """Crops of a large picture: a million pixels, 12 MB."""
 
 LEAST_NOISE = 5.0
-"""Levels of 255. Less is not told from fine texture, nor under JPEG from its artefacts, and clean
-pictures are to stay as they are: of small pictures full of texture one in twenty seems to have
-more."""
+"""Levels of 255. Less is not told from fine texture, and clean pictures are to stay as they are: of
+small pictures full of texture one in twenty seems to have more."""
+
+LEAST_NOISE_OF_JPEG = 2.0
+"""The same where a JPEG was found: the picture is not clean anyway."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def estimate(source: Source) -> Estimate:
     quality = min((q for q in qualities if q is not None), default=None)
     top, left = (found.top, found.left) if found else (0, 0)
     noise = noise_level(crops, quality=quality, top=top, left=left)
-    return Estimate(quality=quality, noise=noise if noise >= LEAST_NOISE else 0.0)
+    least = LEAST_NOISE if quality is None else LEAST_NOISE_OF_JPEG
+    return Estimate(quality=quality, noise=noise if noise >= least else 0.0)
 
 
 def sample(source: Source) -> list[Array]:

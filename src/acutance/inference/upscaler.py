@@ -160,6 +160,7 @@ class Upscaler:
             picture = open_picture(Path(image))
             dtype = np.dtype(np.uint16 if picture.largest == 65535 else np.uint8)
             return self._assembled(PictureSource(picture), dtype)
+        image = np.asarray(image)
         result = self._assembled(ArraySource(image), image.dtype)
         return result[:, :, 0] if image.ndim == 2 else result
 

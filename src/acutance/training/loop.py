@@ -78,6 +78,11 @@ def train(
             if resume
             else f"{run} already holds a run; go on with --resume or give another folder"
         )
+    if not resume and any((run / name).exists() for name in (run_folder.CONFIG, run_folder.EMA)):
+        try:
+            run_folder.read_config(run)  # of a run that was killed before its first checkpoint
+        except UserError:
+            raise UserError(f"{run} holds files of something else: give another folder") from None
     if threads is not None:
         if threads < 1:
             raise UserError(f"threads must be at least 1, not {threads}")

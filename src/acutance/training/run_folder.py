@@ -99,7 +99,10 @@ def load_run(run: Path) -> tuple[nn.Module, Card]:
     if not (run / EMA).exists():
         raise UserError(f"{run} has no {EMA} yet: let the run reach its first checkpoint")
     network = new_network(config)
-    network.load_state_dict(load_file(run / EMA))
+    try:
+        network.load_state_dict(_load_average(run))
+    except RuntimeError as error:
+        raise UserError(f"{run / EMA} does not fit {CONFIG} beside it: resume the run") from error
     network.eval()
     kind = config.size if config.network == "generator" else config.network
     if config.degradations is not None:
@@ -120,9 +123,18 @@ def load_start(start: str) -> dict[str, Tensor]:
     Raises UserError when it is none of these.
     """
     if (Path(start) / EMA).exists():
-        return load_file(Path(start) / EMA)
+        return _load_average(Path(start))
     network, _ = load_network(find_card(start), "cpu")
     return {name: p.detach() for name, p in network.named_parameters()}
+
+
+def _load_average(run: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(run / EMA)
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"{run / EMA} is damaged ({error}): `acutance train --resume` writes it anew"
+        ) from error
 
 
 def load_teacher(teacher: str, *, scale: int) -> nn.Module:
@@ -163,5 +175,6 @@ def _read_json(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path.parent} is not a training run: cannot read {path.name}") from error
-    assert isinstance(values, dict)
+    if not isinstance(values, dict):
+        raise UserError(f"{path.parent} is not a training run: {path.name} holds something else")
     return values

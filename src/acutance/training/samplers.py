@@ -142,6 +142,8 @@ def build_sampler(
     kind = PairSampler if photos.paired and config.degradations is None else PatchSampler
     drop = config.drop_flattest
     clean = kind(photos.train, scale=config.scale, device=device, drop_flattest=drop)
+    for phase in config.patches:
+        clean.cells(phase.patch)  # now, not hours later
     if not isinstance(clean, PatchSampler) or config.degradations is None:
         return clean
     degraded: Degraded
