@@ -25,6 +25,7 @@ from acutance.training import run_folder
 from acutance.training.config import PatchPhase, TrainConfig
 from acutance.training.ema import ExponentialMovingAverage
 from acutance.training.hardware import choose_device, choose_precision, describe
+from acutance.training.loop import new_optimiser
 from acutance.training.outputs import AllOutputs
 from acutance.training.state import Counters, TrainState
 from acutance.training.step import train_step
@@ -43,7 +44,7 @@ class Contest:
         self.state = TrainState(
             network=network,
             ema=ExponentialMovingAverage(network, config.ema),
-            optimiser=torch.optim.AdamW(network.parameters(), fused=True),
+            optimiser=new_optimiser(network, config, device),
             generator=torch.Generator().manual_seed(0),
             counters=Counters(),
         )

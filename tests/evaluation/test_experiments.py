@@ -1,6 +1,8 @@
 """benchmarks/experiments.py: a page that says no more than the runs."""
 
+import dataclasses
 import runpy
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +32,37 @@ def results(script: dict[str, Any], group: str) -> list[Any]:
 
 def test_the_page(script: dict[str, Any]) -> None:
     page = script["report"](results(script, "structure"))
-    assert "| whole | 2 | 166 K | 90 K | 10.0 | 27.010 ± 0.010 |" in page
+    assert "| whole | 2 | 166 K | 90 K | 10.0 | 28.000 ± 0.000 | 27.010 ± 0.010 |" in page
+    assert "Not run on these terms: whole, without bicubic," in page  # for one minute
     assert "| consistent | 1 |" in page  # the single run of fewer minutes
     assert page.count("No runs yet.") == len(script["GROUPS"]) - 1
-    assert set(script["QUESTIONS"]) == set(script["GROUPS"])
+    assert set(script["QUESTIONS"]) == set(script["GROUPS"]) == set(script["LEARNED"])
+
+
+def test_machines_do_not_mix(script: dict[str, Any]) -> None:
+    runs = results(script, "structure")[:-1]
+    other = [dataclasses.replace(run, hardware="another machine") for run in runs]
+    page = script["report"]([*runs, *other])
+    assert page.count("| whole | 2 |") == 2
+    assert {run.key for run in runs}.isdisjoint(run.key for run in other)
+
+
+def test_whoever_stops_the_script_stops_what_it_runs(script: dict[str, Any]) -> None:
+    """And what fails is no result."""
+    with pytest.raises(subprocess.CalledProcessError):
+        script["acutance"]("train", "nonsense", "--data", ".", "--out", ".")
+    started = []
+
+    class Stopping(subprocess.Popen):  # type: ignore[type-arg]
+        def communicate(self, *_: Any, **__: Any) -> Any:
+            started.append(self)
+            raise SystemExit(143)  # what the handler of SIGTERM makes of it
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", Stopping)
+        with pytest.raises(SystemExit):
+            script["acutance"]("--help")
+    assert started[0].poll() is not None
 
 
 @pytest.mark.parametrize("group", ["alpha", "terms-x4"])

@@ -6,7 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -52,6 +55,32 @@ def assert_same_weights(a: Path, b: Path) -> None:
     assert first.keys() == second.keys()
     for name in first:
         assert torch.equal(first[name], second[name]), name
+
+
+@pytest.mark.parametrize(("network", "size"), [("generator", "tiny"), ("lapsrn", "paper")])
+def test_compiling_meets_every_batch_before_the_clock_starts(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: str, size: str
+) -> None:
+    """By the eager backend, which needs no compiler; a break of the graph would be an error."""
+    seen: list[tuple[int, ...]] = []
+    compile_network = partial(torch.compile, backend="eager", fullgraph=True)
+
+    def recorded(network: torch.nn.Module) -> Any:
+        compiled = compile_network(network)
+
+        def forward(lr_NCHW: torch.Tensor) -> Any:
+            seen.append(tuple(lr_NCHW.shape))
+            return compiled(lr_NCHW)
+
+        return forward
+
+    monkeypatch.setattr(torch, "compile", recorded)
+    losses = (LossPhase(until=1.0, content="charbonnier", luma=True, supervision=0.5),)
+    small, large = (replace(p, patch=p.patch // 2) for p in CONFIG.patches)
+    config = replace(CONFIG, compile=True, steps=2, patches=(small, large), losses=losses)
+    config = replace(config, network=network, size=size, scale=4 if network == "lapsrn" else 2)
+    train(config, data=photos, run=tmp_path / "run", threads=1, report=quiet)
+    assert seen == [(2, 3, 8, 8), (2, 3, 12, 12)] * 2
 
 
 def test_a_run_leaves_what_an_export_needs(uninterrupted: Path) -> None:

@@ -90,7 +90,7 @@ def benchmark(
     if threads is not None and threads < 1:
         raise UserError(f"threads must be at least 1, not {threads}")
     check_peers(peers, scales)
-    pictures = find_benchmarks(data, sets.split(",") if sets else None)
+    pictures = find_benchmarks(data, [name.strip() for name in sets.split(",")] if sets else None)
     for path in (output, *_plots(output)) if output else ():
         check_writable(path, overwrite=overwrite)
     if rows is None and output is not None:

@@ -90,6 +90,7 @@ def evaluate(
     from acutance.data.benchmarks import DegradedImage, find_benchmarks
     from acutance.data.degradation_pipeline import preset as preset_by_name
     from acutance.evaluation import table
+    from acutance.evaluation.contenders import method_name
     from acutance.evaluation.record import record as write_record
     from acutance.evaluation.run import Row, Upscale, bicubic, lanczos, run, run_on_pictures
     from acutance.image.io import atomic, check_writable
@@ -151,7 +152,7 @@ def evaluate(
                 f"{model} upscales by {upscaler.scale}, not by {scale}: "
                 f"give --scale {upscaler.scale}, or another model"
             )
-        name = f"Acutance {upscaler.card.name}"
+        name = method_name(upscaler.card)
         if upscaler.card.takes_strength and denoise != "auto":
             name = f"{name}, --denoise {denoise:g}"
         measured: dict[str, Upscale] = {name: upscaler.upscale_float}

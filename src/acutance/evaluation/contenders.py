@@ -44,10 +44,13 @@ class Peer:
 PEERS = (
     Peer("lapsrn", "LapSRN_x4.mat", (4,)),
     Peer("lapsrn", "LapSRN_x8.mat", (8,)),
-    Peer("vdsr", "VDSR_Official.mat", (2, 4)),
+    Peer("vdsr", "VDSR_Official.mat", (2, 3, 4)),
     Peer("scn", "*weights_srnet_x2_52.mat", (2, 4, 8)),
 )
 """Those that docs/baselines.md names; VDSR's were trained for x2 to x4, SCN's are cascaded."""
+
+UNPUBLISHED = (("drcn", 4), ("vdsr", 8))
+"""Rows of the 2017 table, by network and scale, whose weights nobody published."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def contenders(
         Contender("Lanczos", "interpolation", "lanczos3", None, "", _plain(lanczos(scale))),
     ]
     found += [_peer(p, scale, peers, imports, engine) for p in PEERS if scale in p.scales]
+    found += [_unpublished(network, scale) for network, at in UNPUBLISHED if at == scale]
     paths = [find_card(name) for name, card in shipped().items() if card.scale == scale]
     paths += [path for model in models if (path := find_card(model)) not in paths]
     cards = [(path, card) for path in paths if (card := read_card(path)).scale == scale]
@@ -142,15 +146,27 @@ def _plain(upscale: Upscale) -> Callable[[str], Opened]:
     return lambda _: Opened(upscale, "NumPy fp64")
 
 
+def method_name(card: Card) -> str:
+    """What a model is called in tables."""
+    if card.network == "generator":
+        return f"Acutance {card.name}"
+    name = NETWORK_NAMES[card.network]
+    if "weights" in card.training:  # acutance import-weights made it
+        return f"{name}, published weights"
+    minutes = card.training.get("minutes")
+    return f"{name}, trained here" + (f" ({minutes:g} min)" if minutes else "")
+
+
 def _model(path: Path, card: Card, engine: Engine, *, best: bool) -> Contender:
     """A model with a card, plain or with its self-ensemble."""
-    ours = card.network == "generator"
-    name = f"Acutance {card.name}" if ours else f"{NETWORK_NAMES[card.network]}, trained here"
+    ours, name = card.network == "generator", method_name(card)
     weights = next((f.sha256 for key, f in sorted(card.files.items(), reverse=True)), card.name)
+    changes = "+consistent" if card.config.get("consistent") else ""
+    group: Group = "weights" if "weights" in card.training else "acutance" if ours else "trained"
     return Contender(
         method=f"{name}, --best" if best else name,
-        group="acutance" if ours else "trained",
-        key=f"{weights[:16]}{'+best' if best else ''}",
+        group=group,
+        key=f"{weights[:16]}{changes}{'+best' if best else ''}",
         cost=Cost(card.parameters, card.macs_per_lr_pixel * (8 if best else 1)),
         kind=card.kind,
         open=lambda precision: open_model(path, engine, precision=precision, best=best),
@@ -187,6 +203,19 @@ def _peer(peer: Peer, scale: int, folder: Path | None, imports: Path, engine: En
         kind="bicubic",
         open=load if found else None,
         skipped="" if found else skipped,
+    )
+
+
+def _unpublished(network: str, scale: int) -> Contender:
+    name = NETWORK_NAMES[network]
+    return Contender(
+        method=f"{name}, published weights",
+        group="weights",
+        key="",
+        cost=costs()[name, scale],
+        kind="bicubic",
+        open=None,
+        skipped="none were published",
     )
 
 

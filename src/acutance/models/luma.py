@@ -49,9 +49,8 @@ class LumaNetwork(nn.Module, ABC):
     def __init__(self, scale: int, supervised_scales: Sequence[int] = ()) -> None:
         super().__init__()
         self.scale = scale
-        self.bicubic = nn.ModuleDict(
-            {str(s): BicubicUpscale(s) for s in sorted({scale, *supervised_scales})}
-        )
+        self.scales = sorted({scale, *supervised_scales})
+        self.bicubic = nn.ModuleDict({str(s): BicubicUpscale(s) for s in self.scales})
 
     @abstractmethod
     def luma_outputs(self, lr_N1HW: Tensor, bicubic_N1HW: Tensor) -> list[Tensor]:
@@ -87,7 +86,8 @@ class LumaNetwork(nn.Module, ABC):
         outputs = []
         with torch.autocast(lr_NCHW.device.type, enabled=False):
             for luma in lumas:
-                scale = luma.shape[-1] // lr_NCHW.shape[-1]
+                width = lr_NCHW.shape[-1]
+                scale = next(s for s in self.scales if luma.shape[-1] == s * width)
                 whole = up_NCHW if scale == self.scale else self.bicubic[str(scale)](lr_NCHW)
                 outputs.append(replace_luma(whole, luma))
         return outputs

@@ -39,6 +39,10 @@ SOURCES = {
 """SHA-256 of the files whose origin is known."""
 
 
+VDSR_MOST = 4
+"""Beyond, its published weights give no more than bicubic."""
+
+
 class _Unfit(Exception):  # noqa: N818 - becomes a UserError that names the file
     """What a file lacks or has otherwise; the end of a sentence about it."""
 
@@ -114,7 +118,9 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _read_vdsr(variables: dict[str, Any], scale: int | None) -> VDSR:
-    """``model.weight`` and ``model.bias``, one entry a layer; any scale."""
+    """``model.weight`` and ``model.bias``, one entry a layer; x2 to x4 as in training."""
+    if _needed(scale) > VDSR_MOST:
+        raise _Unfit(f"it was trained for x2, x3 and x4, not x{scale}")
     model = variables.get("model")
     weights, biases = (
         list(np.atleast_1d(_field(model, "model", name))) for name in ("weight", "bias")

@@ -1,10 +1,10 @@
 """Recipes for the other networks of the 2017 table, on our photos and by our trainer.
 
-Structure, loss and supervision are the papers'; optimiser and schedule are those of our generator
-(AdamW, warm-up, constant, annealed), so that a comparison on equal terms compares the networks. The
-papers trained for days on a GPU: what their published weights reach is in docs/baselines.md. Ten
-minutes here are a start; ``--max-minutes`` gives more. All losses are of luma alone, since these
-networks leave colour to bicubic.
+Structure, loss and supervision are the papers', but for DRCN's weight decay of 1e-4; optimiser and
+schedule are those of our generator (AdamW, warm-up, constant, annealed), so that a comparison on
+equal terms compares the networks. The papers trained for days on a GPU: what their published
+weights reach is in docs/baselines.md. Ten minutes here are a start; ``--max-minutes`` gives more.
+All losses are of luma alone, since these networks leave colour to bicubic.
 
 Hardware: one core at 110 GFLOP/s (fp32).
 """
@@ -46,7 +46,8 @@ def _charbonnier(supervision: float) -> LossPhase:
 def vdsr_x4() -> TrainConfig:
     """VDSR (Kim et al., CVPR 2016) at x4: MSE.
 
-    Time: 10 minutes. Expected: 27.56 dB is what the published weights reach; no run to the end yet.
+    Time: 10 minutes. Expected: 27.56 dB is what the published weights reach;
+    what three and five minutes reach: docs/benchmarks/experiments.md.
     Command: ``acutance train vdsr-x4 --data DIR --out RUN``
     """
     return _recipe("vdsr", 4, (_luma_mse(),), _X4, 3e-4)
@@ -55,7 +56,8 @@ def vdsr_x4() -> TrainConfig:
 def vdsr_x8() -> TrainConfig:
     """VDSR at x8, for which no weights were published: MSE.
 
-    Time: 10 minutes. Expected: the 2017 table has 24.29 dB; no run to the end yet.
+    Time: 10 minutes. Expected: the 2017 table has 24.29 dB;
+    what three and five minutes reach: docs/benchmarks/experiments.md.
     Command: ``acutance train vdsr-x8 --data DIR --out RUN``
     """
     return _recipe("vdsr", 8, (_luma_mse(),), _X8, 3e-4)
@@ -66,7 +68,7 @@ def drcn_x4() -> TrainConfig:
 
     As in the paper the recursions' share falls in the course of the run. 312 million multiply-adds
     an LR pixel: ten minutes on one core are a few steps, so give it a GPU.
-    Time: 10 minutes. Expected: the 2017 table has 27.53 dB; no run to the end yet.
+    Time: 10 minutes. Expected: the 2017 table has 27.53 dB; no run yet.
     Command: ``acutance train drcn-x4 --data DIR --out RUN``
     """
     shares = ((0.9, 0.4), (0.5, 0.75), (0.1, 1.0))
@@ -78,7 +80,8 @@ def drcn_x4() -> TrainConfig:
 def lapsrn_x4() -> TrainConfig:
     """LapSRN (Lai et al., CVPR 2017) at x4: Charbonnier, both levels alike.
 
-    Time: 10 minutes. Expected: 27.60 dB is what the published weights reach; no run to the end yet.
+    Time: 10 minutes. Expected: 27.60 dB is what the published weights reach;
+    what three and five minutes reach: docs/benchmarks/experiments.md.
     Command: ``acutance train lapsrn-x4 --data DIR --out RUN``
     """
     return _recipe("lapsrn", 4, (_charbonnier(1 / 2),), _X4, 5e-4)
@@ -87,7 +90,8 @@ def lapsrn_x4() -> TrainConfig:
 def lapsrn_x8() -> TrainConfig:
     """LapSRN at x8: Charbonnier, all three levels alike.
 
-    Time: 10 minutes. Expected: 24.61 dB is what the published weights reach; no run to the end yet.
+    Time: 10 minutes. Expected: 24.61 dB is what the published weights reach;
+    what three and five minutes reach: docs/benchmarks/experiments.md.
     Command: ``acutance train lapsrn-x8 --data DIR --out RUN``
     """
     return _recipe("lapsrn", 8, (_charbonnier(2 / 3),), _X8, 5e-4)
@@ -96,8 +100,8 @@ def lapsrn_x8() -> TrainConfig:
 def scn_x8() -> TrainConfig:
     """SCN (Wang et al., ICCV 2015) at x8: MSE, all three stages alike, weights shared.
 
-    Time: 10 minutes. Expected: 24.36 dB is what the published x2 weights, cascaded, reach; no run
-    to the end yet.
+    Time: 10 minutes. Expected: 24.36 dB is what the published x2 weights, cascaded, reach;
+    what three and five minutes reach: docs/benchmarks/experiments.md.
     Command: ``acutance train scn-x8 --data DIR --out RUN``
     """
     return _recipe("scn", 8, (_luma_mse(2 / 3),), _X8, 1e-3)

@@ -61,7 +61,7 @@ class Processes:
     def largest(self, *values: float) -> list[float]:
         """The largest of each value over the processes: what all of them then go by."""
         if self.count == 1:
-            return list(values)
+            return [float(value) for value in values]
         together = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(together, dist.ReduceOp.MAX)
         agreed: list[float] = together.tolist()

@@ -19,7 +19,7 @@ from acutance.data.pairs import load_training_data
 from acutance.errors import UserError
 from acutance.evaluation.provenance import commit
 from acutance.image.io import decode_rgb8, write_rgb8
-from acutance.models.cost import macs_per_lr_pixel
+from acutance.models.cost import channels_in, macs_per_lr_pixel
 from acutance.training import run_folder
 from acutance.training.config import TrainConfig
 from acutance.training.distributed import Processes, device_name, processes
@@ -106,7 +106,9 @@ def _train(
     """Build everything that a run needs and start its loop; in each of the run's processes."""
     if not together.first:
         report = _keep_quiet
-    dtype = choose_precision(config.precision, place)
+    # Each process times its own processor: all take fp32 where one wants it.
+    wants_fp32 = choose_precision(config.precision, place) == torch.float32
+    dtype = torch.float32 if together.largest(wants_fp32)[0] else torch.bfloat16
     torch.manual_seed(config.seed)
     network = run_folder.new_network(config).to(place)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -117,7 +119,7 @@ def _train(
     state = TrainState(
         network=network,
         ema=ExponentialMovingAverage(network, config.ema),
-        optimiser=_optimiser(network, config, place),
+        optimiser=new_optimiser(network, config, place),
         generator=torch.Generator().manual_seed(config.seed),
         counters=Counters(),
         opponent=new_opponent(config, place) if config.gan else None,
@@ -142,6 +144,7 @@ def _train(
         **run_folder.before(config.start, run if resume else None),
         **photos.facts(),
         "commit": commit(),
+        "precision": "fp32" if dtype == torch.float32 else "bf16",
         "hardware": describe(place) + (f", {together.count} processes" * (together.count > 1)),
     }
     loop = _Loop(config, state, photos, run, place, together, dtype, facts, report)
@@ -187,6 +190,21 @@ class _Loop:
             config, state, device=device, dtype=dtype, forward=forward, together=together
         )
         self.chooses = self.stage.chooses and bool(self.held_out)
+        if config.compile:
+            self._compile(forward)
+
+    def _compile(self, forward: Any) -> None:
+        """Meet every size of batch now: what compiling takes is nobody's training time."""
+        channels = channels_in(self.state.network)
+        for phase in self.config.patches:
+            count = len(self.together.share(torch.arange(phase.batch)))
+            lr_NCHW = torch.zeros(count, channels, phase.patch, phase.patch, device=self.device)
+            lr_NCHW = lr_NCHW.contiguous(memory_format=torch.channels_last)
+            enabled = self.dtype != torch.float32
+            with torch.autocast(self.device.type, self.dtype, enabled=enabled):
+                outputs = forward(lr_NCHW)
+            torch.stack([output.float().mean() for output in outputs]).sum().backward()
+        self.state.optimiser.zero_grad()
 
     def progress(self) -> float:
         """Share of the budget spent, in [0, 1]."""
@@ -378,9 +396,10 @@ class _Loop:
         )
 
 
-def _optimiser(
+def new_optimiser(
     network: nn.Module, config: TrainConfig, place: torch.device
 ) -> torch.optim.Optimizer:
+    """AdamW or Muon, as the configuration says."""
     settings: dict[str, Any] = {
         "lr": config.learning_rate,
         "betas": config.betas,
