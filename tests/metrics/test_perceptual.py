@@ -107,6 +107,18 @@ def test_lpips_and_dists_agree_with_other_programs() -> None:
             assert found == pytest.approx(expected[key], abs=2e-5), (number, key)
 
 
+def test_pictures_too_small_for_alexnet_have_no_lpips() -> None:
+    meter = Perceptual(None)
+    meter._distances = {"lpips": lambda *_: 0.5, "dists": lambda *_: 0.25}
+    for side, expected in ((34, math.nan), (35, 0.5)):
+        hr = np.full((side + 8, side + 8, 3), 128, np.uint8)
+        found = meter.measure(
+            hr / 255, hr, hr[::4, ::4] / 255, scale=4, protocol=PROTOCOLS["standard"]
+        )
+        assert found["lpips"] == pytest.approx(expected, nan_ok=True)
+        assert found["dists"] == 0.25
+
+
 def natural(size: int, seed: int) -> np.ndarray:
     """Noise with a spectrum of 1/f, as photos have, in levels."""
     random = np.random.default_rng(seed)
