@@ -114,7 +114,10 @@ def export_blend(
     network, card = load_network(faithful)
     other = read_card(detailed)
     network.load_state_dict({key: torch.tensor(array) for key, array in mixed.weights.items()})
-    sources = {part.name: part.files["safetensors"].sha256 for part in (card, other)}
+    # A list: a model and what it was trained to again may have one name.
+    sources = [
+        {"name": part.name, "sha256": part.files["safetensors"].sha256} for part in (card, other)
+    ]
     licences = dict.fromkeys((card.licence, other.licence))
     card = dataclasses.replace(
         card,
@@ -122,7 +125,7 @@ def export_blend(
         kind=other.kind,
         detail_of="",
         files={},
-        training={"blend": mixed.name, "detail": detail, "sha256": sources},
+        training={"blend": mixed.name, "detail": detail, "of": sources},
         metrics={},
         licence=" and ".join(licences),
     )
