@@ -142,3 +142,30 @@ def test_nothing_else_ships() -> None:
     expected = {f"{n}.{s}" for n in SHIPPED for s in ("json", "onnx", "safetensors")}
     found = {path.name for path in weights_folder().iterdir() if path.is_file()}
     assert found - {"__init__.py"} == expected
+
+
+def figures(name: str, protocol: str, pictures: str = "all") -> dict[str, float]:
+    found: dict[str, float] = shipped()[name].metrics[protocol][pictures]
+    return found
+
+
+@pytest.mark.parametrize("name", ["base-x4", "lean-x4"])
+def test_x4_is_past_the_2017_system(name: str) -> None:
+    found = figures(name, "poster2017")
+    assert found["psnr"] >= 27.63
+    assert found["ssim"] >= 0.7432
+    assert found["hfeni"] >= 2.2634
+
+
+def test_the_gan_is_crisp_and_true_to_its_input() -> None:
+    found = figures("gan-x4", "standard", "BSDS100")
+    assert found["lpips"] <= 0.20
+    assert found["psnr"] >= 25.5
+    assert found["lr_psnr"] >= 45
+    assert found["checkerboard"] <= 0
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_photo_models_leave_clean_pictures_alone(scale: int) -> None:
+    clean = figures(f"photo-x{scale}", "poster2017-denoise0")
+    assert clean["psnr"] >= figures(f"base-x{scale}", "poster2017")["psnr"] - 0.3
