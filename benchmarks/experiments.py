@@ -43,8 +43,8 @@ def alpha_phases(alpha: float) -> str:
     return "losses=" + json.dumps([{"until": 0.75, "content": "l1"}, last])
 
 
-TINY = ("tiny-x4",)
-"""Tiny at x4, by its recipe: what can be compared in minutes."""
+TINY = ("tiny-x4", "size=tiny-two-levels")
+"""A generator of tiny's cost that has all parts, at x4: what can be compared in minutes."""
 
 BASE = ("base-x4", "optimiser=muon", "learning_rate=0.002")
 """Base at x4 as it learns fastest."""
@@ -90,7 +90,8 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
         ),
     },
     "equal-x4": {
-        "Acutance tiny": (*TINY, "learning_rate=0.004", *EQUAL),
+        "Acutance tiny": ("tiny-x4", "learning_rate=0.004", *EQUAL),
+        "Acutance tiny, two levels": (*TINY, "learning_rate=0.004", *EQUAL),
         "Acutance base": ("base-x4", *EQUAL),
         "Acutance lean": ("lean-x4", *EQUAL),
         "VDSR": ("vdsr-x4", *EQUAL),
@@ -104,7 +105,7 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
         "SCN": ("scn-x8", *EQUAL),
     },
     "terms-x4": {
-        "Acutance tiny": TINY,
+        "Acutance tiny, two levels": TINY,
         "Acutance base": ("base-x4",),
         "Acutance lean": ("lean-x4",),
         "VDSR": ("vdsr-x4",),

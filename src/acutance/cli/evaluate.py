@@ -44,8 +44,8 @@ def evaluate(
     scale
         Upscaling factor.
     model
-        Model to measure: a name, a card's path, or none; base-xSCALE (lean-x3 at x3) by default,
-        and none with --images.
+        Model to measure: a name, a card's path, or none; base-xSCALE by default, and none with
+        --images.
     best
         Measure the model's self-ensemble too, as a row of its own; eight times slower.
     denoise

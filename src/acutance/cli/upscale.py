@@ -58,7 +58,7 @@ def upscale(
     model
         Name of a shipped model or path of a model's card; `acutance models` lists them. By default
         each picture gets the one that suits it: at x2 and x4 photo-xSCALE if it is noisy or a JPEG,
-        else base-xSCALE; lean-x3 at x3.
+        else base-xSCALE.
     best
         Average over the eight flips and transposes of the picture: a little better, eight times
         slower.

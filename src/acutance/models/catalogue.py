@@ -30,35 +30,47 @@ NETWORKS: dict[str, Network] = {
 }
 
 SIZES: dict[str, dict[str, tuple[int, ...]]] = {
-    "tiny": {"channels": (32, 48), "down_blocks": (1, 2), "up_blocks": (2,)},
+    "tiny": {"channels": (32,), "down_blocks": (4,), "up_blocks": ()},
     "base": {"channels": (48, 96, 128), "down_blocks": (2, 1, 2), "up_blocks": (5, 1)},
     "lean": {"channels": (48,), "down_blocks": (10,), "up_blocks": ()},
     "large": {"channels": (96, 192, 256), "down_blocks": (4, 2, 2), "up_blocks": (12, 2)},
 }
 """Generator sizes: about 0.1, 0.45, 0.45 and 3.6 million multiply-adds an LR pixel at x4. Lean is
-base without downscaling layers: all its blocks are at LR size, for the same arithmetic."""
+base without downscaling layers: all its blocks are at LR size, for the same arithmetic. So are
+tiny's: for what a network of few multiply-adds learns, these cost more than they give
+(docs/benchmarks/experiments.md)."""
 
-AT_X8: dict[str, dict[str, tuple[int, ...]]] = {
-    "base": {"channels": (64, 96, 128), "down_blocks": (4, 2, 5), "up_blocks": (11, 3)},
+OTHERWISE: dict[int, dict[str, dict[str, tuple[int, ...]]]] = {
+    3: {"base": SIZES["lean"]},
+    8: {"base": {"channels": (64, 96, 128), "down_blocks": (4, 2, 5), "up_blocks": (11, 3)}},
 }
-"""Sizes that are larger at x8, where a picture has a quarter of x4's LR pixels: base takes 1.5
+"""Sizes that have another shape at a scale. At x3 base is lean, which at x4 was as good with a
+third of the parameters. At x8, where a picture has a quarter of x4's LR pixels, base is larger: 1.5
 million multiply-adds of each, less than what it takes at x4 for the same output."""
 
+TWO_LEVELS: dict[str, tuple[int, ...]] = {
+    "channels": (32, 48),
+    "down_blocks": (1, 2),
+    "up_blocks": (2,),
+}
+
 ABLATIONS: dict[str, dict[str, Any]] = {
-    "tiny-without-bicubic": {**SIZES["tiny"], "bicubic": False},
-    "tiny-without-downscaling": {"channels": (32,), "down_blocks": (4,), "up_blocks": ()},
-    "tiny-without-skips": {**SIZES["tiny"], "skips": False},
-    "tiny-without-residuals": {**SIZES["tiny"], "residuals": False},
+    "tiny-two-levels": TWO_LEVELS,
+    "tiny-without-bicubic": {**TWO_LEVELS, "bicubic": False},
+    "tiny-without-downscaling": SIZES["tiny"],
+    "tiny-without-skips": {**TWO_LEVELS, "skips": False},
+    "tiny-without-residuals": {**TWO_LEVELS, "residuals": False},
     "base-two-levels": {"channels": (48, 96), "down_blocks": (3, 2), "up_blocks": (5,)},
     "base-without-downscaling": SIZES["lean"],
 }
-"""Tiny and base without one of their parts, at about the same cost: more blocks at LR size where
-less is downscaled. For benchmarks/experiments.py."""
+"""A generator of tiny's cost with all parts of the 2017 system, and without one of them each; and
+base with fewer levels: more blocks at LR size where less is downscaled. For
+benchmarks/experiments.py."""
 
 
 def generator_config(size: str, *, scale: int) -> GeneratorConfig:
     """The configuration of a named size. Raises UserError for an unknown size or scale."""
-    shapes = {**SIZES, **ABLATIONS, **(AT_X8 if scale == 8 else {})}
+    shapes = {**SIZES, **ABLATIONS, **OTHERWISE.get(scale, {})}
     if size not in shapes:
         raise UserError(f"unknown size '{size}': choose one of {', '.join(SIZES)}")
     try:

@@ -16,7 +16,6 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "base-x3": bicubic.base_x3,
     "base-x4": bicubic.base_x4,
     "base-x8": bicubic.base_x8,
-    "lean-x3": bicubic.lean_x3,
     "lean-x4": bicubic.lean_x4,
     "tiny-x2": bicubic.tiny_x2,
     "tiny-x3": bicubic.tiny_x3,
