@@ -13,10 +13,16 @@ class ResidualBlock(nn.Module):
     Source: Lim et al., "Enhanced deep residual networks for single image super-resolution" (EDSR),
     CVPRW 2017. The last convolution starts at a tenth of its usual size, so that a deep net starts
     near the identity.
+
+    Args:
+        channels: of the input, the output and between.
+        slope: what the ReLU does to negative values: leaky ones (Maas, Hannun and Ng, 2013) cannot
+            die, so that every channel goes on learning (docs/benchmarks/log.md).
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, slope: float = 0.0) -> None:
         super().__init__()
+        self.slope = slope
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         with torch.no_grad():
@@ -25,28 +31,37 @@ class ResidualBlock(nn.Module):
             nn.init.zeros_(self.conv2.bias)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        residual: Tensor = self.conv2(torch.relu(self.conv1(x_NCHW)))
+        residual: Tensor = self.conv2(rectified(self.conv1(x_NCHW), self.slope))
         return x_NCHW + residual
 
 
 class PlainBlock(nn.Module):
     """``ReLU(conv3x3(ReLU(conv3x3(x))))``: what a residual block is without its identity."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, slope: float = 0.0) -> None:
         super().__init__()
+        self.slope = slope
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         he_start(self.conv1)
         he_start(self.conv2)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        return torch.relu(self.conv2(torch.relu(self.conv1(x_NCHW))))
+        inner = rectified(self.conv1(x_NCHW), self.slope)
+        return rectified(self.conv2(inner), self.slope)
 
 
-def residual_blocks(channels: int, count: int, *, residuals: bool = True) -> nn.Sequential:
+def rectified(x: Tensor, slope: float) -> Tensor:
+    """``max(x, 0) + slope * min(x, 0)``."""
+    return nn.functional.leaky_relu(x, slope) if slope else torch.relu(x)
+
+
+def residual_blocks(
+    channels: int, count: int, *, residuals: bool = True, slope: float = 0.0
+) -> nn.Sequential:
     """``count`` residual blocks in a row; plain ones without ``residuals``."""
     block = ResidualBlock if residuals else PlainBlock
-    return nn.Sequential(*(block(channels) for _ in range(count)))
+    return nn.Sequential(*(block(channels, slope=slope) for _ in range(count)))
 
 
 def he_start(conv: nn.Module, *, slope: float = 0.0) -> None:

@@ -46,6 +46,8 @@ class GeneratorConfig:
     """Take a fourth plane: how much noise and compression to remove, 0 (none) to 1."""
     consistent: bool = False
     """Whether the result, reduced, is the input. For clean inputs: noise in them stays."""
+    slope: float = 0.0
+    """What the blocks' ReLUs do to negative values; 0 is the plain one."""
 
     def __post_init__(self) -> None:
         # JSON gives lists; tuples keep the config hashable.
@@ -57,6 +59,8 @@ class GeneratorConfig:
             raise ValueError(
                 "channels, down_blocks and up_blocks describe different numbers of levels"
             )
+        if not 0 <= self.slope < 1:
+            raise ValueError(f"slope must be at least 0 and less than 1, not {self.slope}")
         if self.consistent and (self.strength or not self.bicubic):
             raise ValueError("consistent needs bicubic, and no strength: noise is not to be kept")
 
@@ -100,13 +104,17 @@ class Generator(nn.Module):
         self.consistency = Consistency(config.scale) if config.consistent else None
         self.head = nn.Conv2d(config.channels_in, c[0], 3, padding=1)
         self.encoder = nn.ModuleList(
-            residual_blocks(c[i], config.down_blocks[i], residuals=config.residuals)
+            residual_blocks(
+                c[i], config.down_blocks[i], residuals=config.residuals, slope=config.slope
+            )
             for i in range(len(c))
         )
         self.down = nn.ModuleList(nn.Conv2d(c[i], c[i + 1], 2, stride=2) for i in range(len(c) - 1))
         self.up = nn.ModuleList(Up(c[i + 1], c[i]) for i in range(len(c) - 1))
         self.decoder = nn.ModuleList(
-            residual_blocks(c[i], config.up_blocks[i], residuals=config.residuals)
+            residual_blocks(
+                c[i], config.up_blocks[i], residuals=config.residuals, slope=config.slope
+            )
             for i in range(len(c) - 1)
         )
         self.tail = nn.Conv2d(c[0], 3 * config.scale**2, 3, padding=1)

@@ -58,6 +58,9 @@ class TrainConfig:
     """Key of ``acutance.models.catalogue.NETWORKS``."""
     consistent: bool = False
     """Whether the generator's result, reduced, is its input (``GeneratorConfig.consistent``)."""
+    slope: float | None = None
+    """What the generator's ReLUs do to negative values; None is the start's, from nothing 0.1.
+    Where a start of slope 0 gets another, its dead units get fresh weights (``training.start``)."""
     start: str | None = None
     """Run folder or model to start from; what does not fit (another scale's tail) starts fresh."""
     steps: int | None = 20_000
@@ -162,6 +165,8 @@ class TrainConfig:
             raise UserError(f"'copies' must lie between 0 and 1, both excluded, not {self.copies}")
         if self.validations is not None and self.validations < 1:
             raise UserError(f"'validations' must be at least 1, not {self.validations}")
+        if self.slope is not None and not 0 <= self.slope < 1:
+            raise UserError(f"'slope' must be at least 0 and less than 1, not {self.slope}")
         if not 0 <= self.seed < 2**63:
             raise UserError(f"'seed' must lie between 0 and 2^63, not {self.seed}")
         self._check_phases()

@@ -1,6 +1,7 @@
 """The training loop: photos in memory, a step on one screen, a folder that survives a kill."""
 
 import contextlib
+import dataclasses
 import json
 import signal
 import time
@@ -32,12 +33,13 @@ from acutance.training.outputs import AllOutputs
 from acutance.training.samplers import build_sampler
 from acutance.training.schedule import learning_rate_factor, phase_at
 from acutance.training.sheet import bicubic, sheet
-from acutance.training.start import start_from
+from acutance.training.start import SLOPE, renew_dead, start_from
 from acutance.training.state import Counters, TrainState
 from acutance.training.step import PixelStage, Stage, StepResult
 from acutance.training.validation import SAMPLES, hold_out, validate
 
 MOST_SKIPS = 50  # consecutive steps without finite gradients before the run gives up
+RENEWED_BY = 16  # held-out photos in which a unit must be dead to get fresh weights
 BACKWARD_AND_FORWARD = 3  # a training step costs about three forward passes
 
 
@@ -109,7 +111,11 @@ def _train(
     # Each process times its own processor: all take fp32 where one wants it.
     wants_fp32 = choose_precision(config.precision, place) == torch.float32
     dtype = torch.float32 if together.largest(wants_fp32)[0] else torch.bfloat16
+    torch.set_flush_denormal(True)  # momentum that fades away would be many times slower
     torch.manual_seed(config.seed)
+    if config.network == "generator" and config.slope is None and not resume:
+        slope = run_folder.start_slope(config.start) if config.start else SLOPE
+        config = dataclasses.replace(config, slope=slope)
     network = run_folder.new_network(config).to(place)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config.start and not resume:
@@ -135,6 +141,15 @@ def _train(
         copies=config.copies,
     )
     report(photos.summary())
+    if config.start and not resume and config.slope and not run_folder.start_slope(config.start):
+        held_out = hold_out(
+            (photos.held_out or photos.train)[:RENEWED_BY],
+            scale=config.scale,
+            degraded=config.degradations is not None,
+        )
+        dead, units = renew_dead(network, [held.tensor(place) for held in held_out])
+        state.ema = ExponentialMovingAverage(network, config.ema)
+        report(f"{dead} of {units} units were dead and have fresh weights")
     if together.first:
         run.mkdir(parents=True, exist_ok=True)
         run_folder.write_atomically(run / run_folder.CONFIG, config.to_json())

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from acutance.errors import UserError
 from acutance.inference.models import find_card
-from acutance.models.card import Card
+from acutance.models.card import Card, read_card
 from acutance.models.catalogue import build, network_config
 from acutance.models.checkpoint import load_network
 from acutance.models.describe import describe
@@ -86,6 +86,10 @@ def new_network(config: TrainConfig) -> nn.Module:
         if config.network != "generator" or config.degradations is not None:
             raise UserError("only a generator for clean pictures can be 'consistent'")
         shape = dataclasses.replace(shape, consistent=True)
+    if config.slope:
+        if config.network != "generator":
+            raise UserError(f"'slope' is the generator's; {config.network} has its paper's")
+        shape = dataclasses.replace(shape, slope=config.slope)
     return build(config.network, vars(shape))
 
 
@@ -126,6 +130,13 @@ def load_start(start: str) -> dict[str, Tensor]:
         return _load_average(Path(start))
     network, _ = load_network(find_card(start), "cpu")
     return {name: p.detach() for name, p in network.named_parameters()}
+
+
+def start_slope(start: str) -> float:
+    """Slope of what ``load_start`` loads; 0 for networks that have none to set."""
+    if (Path(start) / EMA).exists():
+        return read_config(Path(start)).slope or 0.0
+    return float(read_card(find_card(start)).config.get("slope", 0.0))
 
 
 def _load_average(run: Path) -> dict[str, Tensor]:

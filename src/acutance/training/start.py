@@ -1,12 +1,17 @@
 """Weights of an earlier run or model as the start of another, larger ones included."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from acutance.errors import UserError
+from acutance.models.blocks import ResidualBlock
 from acutance.training import run_folder
+
+SLOPE = 0.1
+"""Of a generator from nothing. Plain ReLUs died by and by: of base's units more than half
+(docs/benchmarks/log.md)."""
 
 
 def start_from(network: nn.Module, start: str, report: Callable[[str], None]) -> None:
@@ -66,3 +71,44 @@ def _widen(parameter: Tensor, old: Tensor) -> None:
         kept.copy_(old)
     else:
         kept[:, : old.shape[1]] = old
+
+
+@torch.no_grad()
+def renew_dead(network: nn.Module, pictures_1CHW: Sequence[Tensor]) -> tuple[int, int]:
+    """Give fresh weights to the units of residual blocks that pass nothing on in any picture.
+
+    A plain ReLU whose input is never positive gives zeros, and no gradient comes back through it:
+    it is dead. The new ones give nothing on at first either, since what follows starts at zero.
+
+    Args:
+        network: with plain ReLUs, or the weights of such a one; changed in place.
+        pictures_1CHW: what the network may be given, ``(1, channels, h, w)`` in [0, 1].
+
+    Returns:
+        How many units were renewed, and how many there are.
+    """
+    blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
+    highest = {block: torch.full((block.conv1.out_channels,), -torch.inf) for block in blocks}
+
+    def look(block: ResidualBlock) -> Callable[[nn.Module, object, Tensor], None]:
+        def hook(_conv: nn.Module, _inputs: object, output: Tensor) -> None:
+            highest[block] = highest[block].maximum(output.amax(dim=(0, 2, 3)).float().cpu())
+
+        return hook
+
+    slopes = [block.slope for block in blocks]
+    hooks = [block.conv1.register_forward_hook(look(block)) for block in blocks]  # type: ignore[arg-type]
+    for block in blocks:
+        block.slope = 0.0
+    for picture in pictures_1CHW:
+        network(picture)
+    for block, slope, hook in zip(blocks, slopes, hooks, strict=True):
+        hook.remove()
+        block.slope = slope
+        dead = (highest[block] <= 0).to(block.conv1.weight.device)
+        fresh = nn.Conv2d(block.conv1.in_channels, block.conv1.out_channels, 3)
+        for own, new in zip(block.conv1.parameters(), fresh.parameters(), strict=True):
+            own[dead] = new.to(own.device)[dead]
+        block.conv2.weight[:, dead] = 0
+    units = torch.cat(list(highest.values())) if blocks else torch.zeros(0)
+    return int((units <= 0).sum()), len(units)

@@ -30,6 +30,13 @@ class HeldOut(Pair):
     part: str = ""
     """``clean`` or ``degraded`` where both are measured."""
 
+    def tensor(self, device: torch.device) -> Tensor:
+        """What a network is given: ``(1, 3 or 4, h, w)`` in [0, 1], channels last."""
+        lr = torch.from_numpy(self.lr).to(device).permute(2, 0, 1)[None].float() / 255
+        if self.strength is not None:
+            lr = torch.cat([lr, torch.full_like(lr[:, :1], self.strength)], dim=1)
+        return lr.contiguous(memory_format=torch.channels_last)
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -95,10 +102,7 @@ def validate(
     values, pictures = [], []
     parts: dict[str, list[float]] = {}
     for held in held_out:
-        lr = torch.from_numpy(held.lr).to(device).permute(2, 0, 1)[None].float() / 255
-        if held.strength is not None:
-            lr = torch.cat([lr, torch.full_like(lr[:, :1], held.strength)], dim=1)
-        sr = functional_call(network, weights, (lr.contiguous(memory_format=torch.channels_last),))
+        sr = functional_call(network, weights, (held.tensor(device),))
         picture = to_uint8(255 * sr[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy())
         pictures.append(picture)
         values.append(measure(picture / 255, held.hr, scale=scale, protocol=STANDARD).psnr)
