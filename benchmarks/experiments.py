@@ -43,13 +43,14 @@ def alpha_phases(alpha: float) -> str:
     return "losses=" + json.dumps([{"until": 0.75, "content": "l1"}, last])
 
 
-TINY = ("tiny-x4", "size=tiny-two-levels")
+TINY = ("tiny-x4", "size=tiny-two-levels", "slope=0")
 """A generator of tiny's cost that has all parts, at x4: what can be compared in minutes."""
 
-BASE = ("base-x4", "optimiser=muon", "learning_rate=0.002")
+BASE = ("base-x4", "slope=0", "optimiser=muon", "learning_rate=0.002")
 """Base at x4 as it learns fastest."""
 
 EQUAL = (
+    "slope=0",
     "optimiser=adamw",
     "anneal=0.75",
     'patches=[{"until":1.0,"patch":24,"batch":4}]',
@@ -74,7 +75,7 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
         "tiny, Muon": TINY,
         "tiny, AdamW": (*TINY, "optimiser=adamw", "learning_rate=0.004"),
         "base, Muon": BASE,
-        "base, AdamW": ("base-x4",),
+        "base, AdamW": ("base-x4", "slope=0"),
     },
     "alpha": {
         f"alpha {alpha:g}": (*TINY, alpha_phases(alpha)) for alpha in (0, 1e-3, 2.6e-3, 1e-2, 1e-1)

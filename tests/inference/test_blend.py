@@ -171,6 +171,7 @@ def narrower(weights: Weights) -> Weights:
         ({"network": "vdsr"}, "network"),
         ({"scale": 4}, "scale"),
         ({"config": {"skips": False}}, "configuration"),
+        ({"config": {"slope": 0.1}}, "configuration"),
         ({"change": narrower}, "weights"),
     ],
 )

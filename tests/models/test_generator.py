@@ -6,6 +6,7 @@ import torch
 
 from acutance.errors import UserError
 from acutance.image.resize import resize
+from acutance.models.blocks import ResidualBlock
 from acutance.models.catalogue import ABLATIONS, SIZES, build, generator_config
 from acutance.models.cost import macs_per_lr_pixel, parameter_count
 from acutance.models.describe import describe
@@ -98,6 +99,18 @@ def test_without_residuals_a_block_of_zeros_gives_zeros() -> None:
             torch.nn.init.zeros_(parameter)
         x = torch.rand(1, 32, 4, 4)
         assert torch.equal(block(x), x if passes else torch.zeros_like(x))
+
+
+def test_a_slope_lets_negative_values_through() -> None:
+    x = torch.full((1, 8, 4, 4), -1.0)
+    for slope in (0.0, 0.1):
+        block = ResidualBlock(8, slope=slope)
+        for conv in (block.conv1, block.conv2):
+            torch.nn.init.dirac_(conv.weight)
+            torch.nn.init.zeros_(conv.bias)
+        torch.testing.assert_close(block(x), x + slope * x)
+    with pytest.raises(ValueError, match="slope must be at least 0 and less than 1, not 1"):
+        GeneratorConfig(scale=2, slope=1)
 
 
 def test_without_bicubic_the_network_starts_from_noise() -> None:

@@ -20,6 +20,7 @@ from acutance.errors import UserError
 from acutance.training import run_folder
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
 from acutance.training.loop import Stopped, train
+from acutance.training.start import SLOPE
 
 CONFIG = TrainConfig(
     recipe="test",
@@ -196,6 +197,34 @@ def test_start_from_another_scale_keeps_the_trunk(
     assert "fresh: tail.weight, tail.bias" in "\n".join(lines)
     before, after = load_file(uninterrupted / "ema.safetensors"), load_file(run / "ema.safetensors")
     assert torch.allclose(before["head.weight"], after["head.weight"])
+
+
+def test_the_slope_is_the_starts_unless_it_is_set(photos: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+
+    def slope(name: str, **settings: str) -> float | None:
+        config = CONFIG.override({"steps": "1", "learning_rate": "0.0", **settings})
+        run = train(config, data=photos, run=tmp_path / name, threads=1, report=lines.append)
+        assert run_folder.load_run(run)[1].config["slope"] == run_folder.read_config(run).slope
+        return run_folder.read_config(run).slope
+
+    assert slope("new") == SLOPE
+    assert slope("plain", slope="0") == 0
+    assert slope("on", start=str(tmp_path / "plain")) == 0
+    assert not any("dead" in line for line in lines)
+    assert slope("leaky", start=str(tmp_path / "plain"), slope="0.2") == 0.2
+    assert any("units were dead and have fresh weights" in line for line in lines)
+    lines.clear()
+    assert slope("leakier", start=str(tmp_path / "leaky"), slope="0.3") == 0.3
+    assert not any("dead" in line for line in lines)
+
+
+def test_a_slope_is_the_generators(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="at least 0 and less than 1, not 1"):
+        CONFIG.override({"slope": "1"})
+    config = CONFIG.override({"network": "vdsr", "size": "paper", "slope": "0.1"})
+    with pytest.raises(UserError, match="'slope' is the generator's; vdsr has its paper's"):
+        train(config, data=photos, run=tmp_path / "run", threads=1, report=quiet)
 
 
 def test_a_run_is_not_overwritten(photos: Path, uninterrupted: Path) -> None:

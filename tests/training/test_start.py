@@ -5,7 +5,7 @@ import torch
 
 from acutance.errors import UserError
 from acutance.models.generator import Generator, GeneratorConfig
-from acutance.training.start import start_from
+from acutance.training.start import renew_dead, start_from
 
 NARROW = GeneratorConfig(scale=2, channels=(8, 12), down_blocks=(1, 1), up_blocks=(1,))
 WIDE = GeneratorConfig(scale=2, channels=(12, 16), down_blocks=(1, 1), up_blocks=(1,))
@@ -59,3 +59,37 @@ def test_a_narrower_network_is_refused(start: str) -> None:
     small = Generator(GeneratorConfig(scale=4, channels=(4, 6), down_blocks=(1, 1), up_blocks=(1,)))
     with pytest.raises(UserError, match="nothing in narrow fits"):
         start_from(small, start, lambda _: None)
+
+
+def killed(config: GeneratorConfig) -> Generator:
+    """A network of which three units of one block and all of another are dead."""
+    torch.manual_seed(0)
+    network = Generator(config)
+    torch.nn.init.normal_(network.tail.weight, std=0.1)
+    for conv, dead in ((network.encoder[0][0].conv1, 3), (network.encoder[1][0].conv1, None)):
+        torch.nn.init.constant_(conv.bias[:dead], -1e3)
+    return network
+
+
+def test_dead_units_get_fresh_weights_and_the_rest_stays() -> None:
+    network = killed(NARROW)
+    lr = torch.rand(1, 3, 12, 10)
+    with torch.no_grad():
+        before = network(lr)
+    living = network.encoder[0][0].conv1.weight[3:].clone()
+    assert renew_dead(network, [lr, 1 - lr]) == (3 + 12, 3 * 8 - 8 + 12)
+    with torch.no_grad():
+        torch.testing.assert_close(network(lr), before)
+    assert torch.equal(network.encoder[0][0].conv1.weight[3:], living)
+    assert network.encoder[0][0].conv1.bias.abs().max() < 1
+    assert renew_dead(network, [lr, 1 - lr])[0] < 8  # some random units are dead in two pictures
+
+
+def test_renewed_units_learn() -> None:
+    network = killed(GeneratorConfig(**{**vars(NARROW), "slope": 0.1}))
+    lr = torch.rand(1, 3, 12, 10)
+    renew_dead(network, [lr])
+    assert network.encoder[1][0].slope == 0.1
+    network(lr).square().sum().backward()
+    gradient = network.encoder[1][0].conv2.weight.grad
+    assert (gradient.abs().amax(dim=(0, 2, 3)) > 0).all()

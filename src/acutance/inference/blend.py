@@ -75,10 +75,12 @@ def _differences(card: Card, other: Card, ours: Weights, theirs: Weights) -> lis
     same = {
         "network": card.network == other.network,
         "scale": card.scale == other.scale,
-        # A card knows only the settings of its time: what both tell must agree.
+        # A card knows only the settings of its time: what both tell must agree, and the slope,
+        # without which a card has none.
         "configuration": all(
             card.config[key] == other.config[key] for key in card.config.keys() & other.config
-        ),
+        )
+        and card.config.get("slope", 0) == other.config.get("slope", 0),
         "weights": {n: a.shape for n, a in ours.items()} == {n: a.shape for n, a in theirs.items()},
     }
     return [what for what, agrees in same.items() if not agrees]
