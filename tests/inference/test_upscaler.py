@@ -199,6 +199,21 @@ def test_no_dark_fringe_at_the_edge_of_what_is_transparent(small: Path) -> None:
     assert np.abs(result[visible][:, :3].astype(int) - (200, 100, 50)).max() <= 2
 
 
+@pytest.mark.parametrize("soft", [True, False])
+def test_a_cut_out_on_its_own_colour_is_flat(soft: bool) -> None:
+    """A real network sharpens whatever edge it sees: it must see none."""
+    y, x = np.mgrid[:40, :40] - 19.5
+    alpha = np.clip(12.5 - np.hypot(y, x), 0, 1)
+    lr = np.full((40, 40, 4), (180, 60, 250, 0), np.uint8)
+    lr[:, :, 3] = np.rint((alpha if soft else alpha > 0.5) * 255)
+    lr[lr[:, :, 3] == 0, :3] = 0
+    result = Upscaler("tiny-x4", device="cpu", threads=1)(lr).astype(float)
+    share = result[:, :, 3:] / 255
+    colour = np.array([180, 60, 250])
+    assert 0.2 < share.mean() < 0.4
+    assert np.abs(share * result[:, :, :3] + (1 - share) * colour - colour).max() < 6
+
+
 def bicubic_of_nearest(sr: np.ndarray) -> np.ndarray:
     """What a model does on average: the fake's output at half its size, enlarged smoothly."""
     lr = sr[0, :, ::2, ::2].transpose(1, 2, 0)

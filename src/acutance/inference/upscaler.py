@@ -17,6 +17,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from acutance.errors import UserError
+from acutance.image.alpha import FILL_RADIUS, filled
 from acutance.image.io import (
     PIXEL_LIMIT,
     check_target,
@@ -294,11 +295,15 @@ class Upscaler:
     ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
         """Upscaled parts, ``(top, left, (h, w, C))``, which cover the picture without overlap."""
         s, multiple = self.scale, self.card.multiple
+        reach, size = self.card.receptive_field, self._tile
+        if source.bands in (2, 4):
+            further = -(-FILL_RADIUS // multiple) * multiple
+            reach, size = reach + further, max(size - 2 * further, multiple)
         rows = split(
             source.height + padding_to_multiple(source.height, multiple),
             source.width + padding_to_multiple(source.width, multiple),
-            self._tile,
-            overlap=self.card.receptive_field,
+            size,
+            overlap=reach,
             multiple=multiple,
         )
         tiles = [
@@ -326,7 +331,7 @@ class Upscaler:
         colour, alpha = pixels_HWC, None
         if bands in (2, 4):
             colour, alpha = pixels_HWC[:, :, :-1], pixels_HWC[:, :, -1:]
-            colour = colour * alpha
+            colour = filled(colour, alpha)
         if colour.shape[2] == 1:
             colour = np.repeat(colour, 3, axis=2)
         planes = colour
@@ -358,10 +363,8 @@ class Upscaler:
             sr = sr.mean(axis=2, keepdims=True)
         if alpha is None:
             return sr
-        # Both overshoot at an edge of what is opaque, and in their ratio that cancels out.
-        alpha = resize(alpha, high, wide)[keep]
-        colour = (sr / np.maximum(alpha, 1 / 1024)).clip(0, 1) * (alpha > 0)
-        return np.concatenate([colour, alpha.clip(0, 1)], axis=2)
+        alpha = resize(alpha, high, wide)[keep].clip(0, 1)
+        return np.concatenate([sr.clip(0, 1) * (alpha > 0), alpha], axis=2)
 
 
 def _read_padded(source: Source, tile: Tile) -> NDArray[np.float32]:
