@@ -106,6 +106,15 @@ def test_names_that_look_upscaled_and_hidden_files(acutance: Run, photo: Path) -
     assert "2 pairs" in result.out
 
 
+def test_a_photo_is_never_its_own_target(acutance: Run, photo: Path) -> None:
+    original = write_photo(photo.parents[1] / "pairs" / "HR" / "p.png", 4)
+    before = original.read_bytes()
+    result = acutance("degrade", original.parent, "-o", photo.parents[1] / "pairs", "--overwrite")
+    assert result.status == 1
+    assert "is one of the images to degrade: give another --output" in one_line(result)
+    assert original.read_bytes() == before
+
+
 def test_two_photos_of_one_name(acutance: Run, photo: Path) -> None:
     twin = photo.with_suffix(".jpg")
     pyvips.Image.new_from_file(str(photo)).write_to_file(str(twin))
@@ -122,6 +131,7 @@ def test_two_photos_of_one_name(acutance: Run, photo: Path) -> None:
         (["x.png", "-o", "out", "--preset", "mine"], 1, "unknown preset 'mine'"),
         (["x.png", "-o", "out", "--scale", "0"], 1, "scale must be positive"),
         (["x.png"], 2, "give a folder with -o"),
+        (["x.png", "-o", ""], 2, "give a folder with -o"),
         (["-o", "out"], 2, "no input"),
     ],
 )

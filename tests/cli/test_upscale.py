@@ -301,6 +301,23 @@ def test_two_sources_of_one_target(acutance: Run, photo: Path, model: Path) -> N
     assert "would both become" in result.err
 
 
+def test_one_target_in_two_spellings(acutance: Run, photo: Path, model: Path) -> None:
+    twin = photo.with_suffix(".webp")
+    pyvips.Image.new_from_file(str(photo)).write_to_file(str(twin))
+    link = photo.parent / "elsewhere"
+    link.symlink_to(photo.parent)
+    result = acutance("upscale", photo, link / twin.name, "--model", model, "--overwrite")
+    assert result.status == 1
+    assert "would both become" in result.err
+
+
+def test_of_a_file_and_its_link_the_file_is_done(acutance: Run, photo: Path, model: Path) -> None:
+    photo.with_name("A link.png").symlink_to(photo)
+    result = acutance("upscale", photo.parent, "--model", model)
+    assert result.out.startswith(str(photo.with_name("a photo_x2.png")))
+    assert len(result.out.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -364,6 +381,7 @@ def test_a_damaged_model_is_one_line(
         (["models", "of", "mine"], "nothing takes of mine; `acutance models --help`"),
         (["nonsense"], 'unknown command "nonsense". Available commands: upscale, '),
         (["train"], "--data requires an argument"),
+        (["upscale", "a.png", "-o", ""], "the output is empty: give a file or a folder"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(
@@ -385,6 +403,15 @@ def test_the_program_itself(photo: Path, model: Path) -> None:
     assert bad.returncode == 1
     assert bad.stderr.strip().startswith("acutance: no such file")
     assert bad.stdout == ""
+
+
+def test_a_name_that_the_terminal_cannot_show(photo: Path, model: Path) -> None:
+    named = photo.rename(photo.with_name("caf\u00e9 \u6771.png"))
+    command = [sys.executable, "-m", "acutance.cli.main", "upscale", "--model", str(model)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    run = subprocess.run([*command, str(named)], capture_output=True, env=environment, check=False)
+    assert run.returncode == 0, run.stderr
+    assert rb"caf\xe9 \u6771_x2.png: 30 x 20 -> 60 x 40" in run.stdout
 
 
 def test_numbers_that_are_no_size_are_one_line(acutance: Run, photo: Path) -> None:

@@ -241,6 +241,14 @@ def test_floats_out_of_range_are_black_or_white(tmp_path: Path) -> None:
     assert read(tmp_path / "a.tif").ravel().tolist() == [0, 65535, 65535, 0]
 
 
+def test_floats_of_another_white_are_refused(tmp_path: Path) -> None:
+    array = np.full((4, 5, 4), 100, np.float32)
+    array[:, :, 3] = 1
+    pyvips.Image.new_from_array(array).write_to_file(str(tmp_path / "a.tif"))
+    with pytest.raises(UserError, match=r"floats are above 4 where white is 1: divide"):
+        open_picture(tmp_path / "a.tif")
+
+
 def test_lab_becomes_srgb(tmp_path: Path) -> None:
     colour = smooth(6, 8)
     vips(colour).colourspace("lab").write_to_file(str(tmp_path / "a.tif"))

@@ -145,6 +145,15 @@ def test_existing_files_stay_unless_asked(
     assert Upscaler(path, device="cpu").scale == 2
 
 
+@pytest.mark.parametrize("name", ["", "..", "../evil", "/evil", "a/b"])
+def test_a_name_is_no_way_out_of_the_folder(
+    quick: None, tmp_path: Path, network: Generator, card: Card, name: str
+) -> None:
+    with pytest.raises(UserError, match="cannot name files: give a --name without a folder"):
+        export(network, dataclasses.replace(card, name=name), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_graph_that_differs_is_refused_and_nothing_is_written(
     quick: None, tmp_path: Path, other_network: Generator, card: Card
 ) -> None:

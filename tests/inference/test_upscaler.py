@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -224,6 +225,15 @@ def test_alpha_is_upscaled_by_bicubic(one: Upscaler) -> None:
     lr = noise(20, 26, 4)
     alpha = resize(lr[:, :, 3] / 255, 40, 52).clip(0, 1)
     np.testing.assert_allclose(one(lr)[:, :, 3], alpha * 255, atol=0.51)
+
+
+def test_threads_take_turns(one: Upscaler) -> None:
+    """One upscaler behind a server's threads: pictures of several sizes, at the same time."""
+    pictures = [noise(20 + i % 3, 26, 3) for i in range(24)]
+    alone = [one(picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        for result, expected in zip(pool.map(one, pictures), alone, strict=True):
+            np.testing.assert_array_equal(result, expected)
 
 
 def test_sixteen_bits_are_sixteen_bits(one: Upscaler) -> None:

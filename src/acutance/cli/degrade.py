@@ -1,6 +1,7 @@
 """``acutance degrade``: pairs of LR and HR pictures from photos, as training makes them."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ PARAMETERS = "degradations.jsonl"
 
 def degrade(
     *inputs: str,
-    output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
+    output: Annotated[str | None, Parameter(name=("--output", "-o"))] = None,
     scale: int = 4,
     seed: int = 0,
     preset: str = "photo",
@@ -51,14 +52,16 @@ def degrade(
 
     if not inputs:
         raise UsageError("no input: give an image, a folder or a glob pattern")
-    if output is None:
+    if not output:
         raise UsageError("no output: give a folder with -o")
     if scale < 1:
         raise UserError(f"scale must be positive, not {scale}")
     ranges = preset_by_name(preset)
     outcome = Outcome()
     sources = find_images(inputs, outcome, upscaled_too=True)
-    lines = _read_lines(output / PARAMETERS)
+    originals = {os.path.realpath(source) for source in sources}
+    pairs = Path(output)
+    lines = _read_lines(pairs / PARAMETERS)
     written: dict[str, Path] = {}
     console = Console(stderr=True)
     shown = track(sources, "degrading", console=console, disable=quiet or not console.is_terminal)
@@ -70,11 +73,16 @@ def degrade(
                         f"{source} and {written[name]} would both become {name}.png: "
                         "degrade them into different folders"
                     )
+                for target in _targets(source, pairs):
+                    if os.path.realpath(target) in originals:
+                        raise UserError(
+                            f"{target} is one of the images to degrade: give another --output"
+                        )
                 entry = _degrade_file(
-                    source, output, scale=scale, seed=seed, ranges=ranges, overwrite=overwrite
+                    source, pairs, scale=scale, seed=seed, ranges=ranges, overwrite=overwrite
                 )
                 lines[name] = {**entry, "preset": preset}
-                with (output / PARAMETERS).open("a", encoding="utf-8") as file:
+                with (pairs / PARAMETERS).open("a", encoding="utf-8") as file:
                     file.write(f"{json.dumps(lines[name])}\n")  # of two lines the later one counts
                 written[name] = source
                 outcome.done.append(entry)
@@ -82,7 +90,7 @@ def degrade(
                 outcome.failed.append({"source": str(source), "error": str(error)})
     finally:
         if written:
-            _write_lines(output / PARAMETERS, lines)
+            _write_lines(pairs / PARAMETERS, lines)
     if not quiet and written:
         print(f"{output}: {len(written)} pairs, x{scale}, seed {seed}, {preset}")
     exit_if_failed(outcome, summary=len(sources) > 1 and not quiet)
@@ -98,7 +106,7 @@ def _degrade_file(
     from acutance.data.degradation_pipeline import draw, generator_for
     from acutance.image.io import check_target, read_rgb, write_rgb8
 
-    targets = [output / folder / f"{source.stem}.png" for folder in ("HR", "LR")]
+    targets = _targets(source, output)
     fresh = [target for target in targets if not target.exists()]
     for target in targets:
         check_target(target, 1, 1, quality=None, overwrite=overwrite)
@@ -123,6 +131,11 @@ def _degrade_file(
         "seed": seed,
         **degradation.as_dict(),
     }
+
+
+def _targets(source: Path, output: Path) -> list[Path]:
+    """Where a photo's pair goes, HR and LR."""
+    return [output / folder / f"{source.stem}.png" for folder in ("HR", "LR")]
 
 
 def _read_lines(path: Path) -> dict[str, dict[str, Any]]:

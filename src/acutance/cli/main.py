@@ -1,5 +1,6 @@
 """The command ``acutance``: one line for what went wrong, exit status 1, and no traceback."""
 
+import io
 import signal
 import sys
 import warnings
@@ -41,6 +42,9 @@ for command in (
 def main() -> None:
     """Entry point of the console script. Exits 1 for a UserError, 2 for wrong usage."""
     warnings.filterwarnings("ignore")  # libraries' notes to developers
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that a terminal cannot show is no error
+            stream.reconfigure(errors="backslashreplace")
     # As an exception, so that what is half-written is removed; training handles it by itself.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:

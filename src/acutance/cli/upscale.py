@@ -212,7 +212,9 @@ def find_images(
                 outcome.failed.append({"source": text, "error": f"no files match {text}; check it"})
             found = _without_own(found, outcome, upscaled_too)
         for one in found:
-            sources.setdefault(os.path.realpath(one), one)
+            place = os.path.realpath(one)
+            if place not in sources or sources[place].is_symlink():
+                sources[place] = one  # of a file and links to it the file, whatever comes first
     return list(sources.values())
 
 
@@ -234,6 +236,8 @@ def _destination(output: str | None) -> tuple[Path | None, Path | None]:
     """What ``--output`` means: a folder, a file, or neither."""
     if output is None:
         return None, None
+    if not output:
+        raise UsageError("the output is empty: give a file or a folder")
     path = Path(output)
     if output.endswith(("/", os.sep)) or not path.suffix or path.is_dir():
         return path, None
@@ -264,7 +268,7 @@ def _upscale_all(
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    written: dict[Path, Path] = {}
+    written: dict[str, Path] = {}  # by where it really is: through links, of whatever spelling
     sources = {os.path.realpath(source) for source, _ in jobs}
     console = Console(stderr=True)
     silent = not (show and console.is_terminal)
@@ -275,12 +279,13 @@ def _upscale_all(
             task = bar.add_task(escape(source.name), total=None)
             started = time.perf_counter()
             try:
-                if target in written:
+                place = os.path.realpath(target)
+                if place in written:
                     raise UserError(
-                        f"{source} and {written[target]} would both become {target}: "
+                        f"{source} and {written[place]} would both become {target}: "
                         "upscale them into different folders"
                     )
-                if os.path.realpath(target) in sources and target != source:
+                if place in sources and target != source:
                     raise UserError(
                         f"{target} is one of the images to upscale: give another --output"
                     )
@@ -294,7 +299,7 @@ def _upscale_all(
                     denoise=choice.strength,
                     progress=lambda done, total: bar.update(task, completed=done, total=total),  # noqa: B023
                 )
-                written[target] = source
+                written[place] = source
             except UserError as error:
                 outcome.failed.append({"source": str(source), "error": str(error)})
                 continue

@@ -55,6 +55,9 @@ SUFFIXES = tuple(
 )
 """File names that a search through a folder takes for images: what libvips reads here."""
 
+FAR_ABOVE_WHITE = 4
+"""Of floats in linear light, white at 1; where most are above, white is another: 255 or 65535."""
+
 PIXEL_LIMIT = 500_000_000
 """Pixels above which a file is refused as a decompression bomb, unless the limit is raised."""
 
@@ -446,6 +449,12 @@ def _normalised(image: pyvips.Image, path: Path) -> Picture:
         image = image.icc_transform("srgb", input_profile=profile, embedded=True, depth=depth)
         notes.append("converted from CMYK to sRGB")
     elif image.format in ("float", "double") and (space in _PLAIN or space == "scrgb"):
+        colours = image.extract_band(0, n=3 if image.bands > 2 else 1)
+        if (colours > FAR_ABOVE_WHITE).avg() > 127:  # a comparison gives 0 or 255
+            raise UserError(
+                f"most of {path}'s floats are above {FAR_ABOVE_WHITE} where white is 1: divide "
+                "them by what their white is, or convert it to 16 bits"
+            )
         image = _from_linear(image)
         notes.append("converted from linear light to sRGB")
     elif space not in _PLAIN:

@@ -52,9 +52,11 @@ def export(network: nn.Module, card: Card, folder: Path, *, overwrite: bool = Fa
         overwrite: replace files of that name.
 
     Raises:
-        UserError: the files exist, or the ONNX does not compute what PyTorch does; then nothing is
-            written.
+        UserError: the files exist, the name cannot name them, or the ONNX does not compute what
+            PyTorch does; then nothing is written.
     """
+    if card.name in ("", ".", "..") or Path(card.name).name != card.name:
+        raise UserError(f"'{card.name}' cannot name files: give a --name without a folder")
     targets = [folder / f"{card.name}{suffix}" for suffix in (".safetensors", ".onnx", ".json")]
     existing = [path for path in targets if path.exists()]
     if existing and not overwrite:

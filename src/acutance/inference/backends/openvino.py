@@ -1,6 +1,7 @@
 """OpenVINO on the CPU: the default. Needs no PyTorch."""
 
 import functools
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -73,10 +74,18 @@ class OpenVINOBackend:
         self._core, self._settings, self._path = core, settings, path
         self._parts = _parts(model) if self._precision == "bf16" else [(model, "f32")]
         self._compiled: dict[tuple[int, ...], list[Any]] = {}
+        self._lock = threading.Lock()
         self.name = f"OpenVINO {self._precision} CPU"
 
     def run(self, lr_NCHW: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One tile; a model is compiled once for each shape, and the last one is kept."""
+        """One tile; a model is compiled once for each shape, and the last one is kept.
+
+        What is compiled holds one tile at a time: threads take turns.
+        """
+        with self._lock:
+            return self._run(lr_NCHW)
+
+    def _run(self, lr_NCHW: NDArray[np.float32]) -> NDArray[np.float32]:
         shape = lr_NCHW.shape
         try:
             if shape not in self._compiled:
