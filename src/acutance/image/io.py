@@ -450,7 +450,7 @@ def _normalised(image: pyvips.Image, path: Path) -> Picture:
         notes.append("converted from CMYK to sRGB")
     elif image.format in ("float", "double") and (space in _PLAIN or space == "scrgb"):
         colours = image.extract_band(0, n=3 if image.bands > 2 else 1)
-        if (colours > FAR_ABOVE_WHITE).avg() > 127:  # a comparison gives 0 or 255
+        if (colours > FAR_ABOVE_WHITE).avg() > 255 / 2:  # a comparison gives 0 or 255
             raise UserError(
                 f"most of {path}'s floats are above {FAR_ABOVE_WHITE} where white is 1: divide "
                 "them by what their white is, or convert it to 16 bits"
