@@ -227,6 +227,11 @@ def test_alpha_is_upscaled_by_bicubic(one: Upscaler) -> None:
     np.testing.assert_allclose(one(lr)[:, :, 3], alpha * 255, atol=0.51)
 
 
+def test_the_order_of_bytes_is_no_difference(one: Upscaler) -> None:
+    lr = noise(20, 26, 3, dtype=np.uint16)
+    np.testing.assert_array_equal(one(lr.astype(">u2")), one(lr))
+
+
 def test_threads_take_turns(one: Upscaler) -> None:
     """One upscaler behind a server's threads: pictures of several sizes, at the same time."""
     pictures = [noise(20 + i % 3, 26, 3) for i in range(24)]

@@ -35,6 +35,7 @@ class ArraySource:
 
     def __init__(self, image: NDArray[Any], *, clip: bool = True) -> None:
         image = np.asarray(image)
+        image = image.astype(image.dtype.newbyteorder("="), copy=False)  # as FITS has it
         if image.ndim == 2:
             image = image[:, :, None]
         if image.ndim != 3 or image.shape[2] not in (1, 2, 3, 4) or 0 in image.shape:

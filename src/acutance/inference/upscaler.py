@@ -248,9 +248,9 @@ class Upscaler:
 
     def _strength(self, source: Source, denoise: float | None = None) -> float | None:
         """What the network is told: what was asked for, else an estimate; None if it asks not."""
+        check_denoise(denoise)
         if not self.card.takes_strength:
             return None
-        check_denoise(denoise)
         asked = self._denoise if denoise is None else denoise
         return estimate(source).strength if asked is None else asked
 
