@@ -1,6 +1,7 @@
 """Weights of an earlier run or model as the start of another, larger ones included."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -87,28 +88,43 @@ def renew_dead(network: nn.Module, pictures_1CHW: Sequence[Tensor]) -> tuple[int
     Returns:
         How many units were renewed, and how many there are.
     """
+    highest = highest_activations(network, pictures_1CHW)
+    for block, top in highest.items():
+        dead = (top <= 0).to(block.conv1.weight.device)
+        fresh = nn.Conv2d(block.conv1.in_channels, block.conv1.out_channels, 3)
+        for own, new in zip(block.conv1.parameters(), fresh.parameters(), strict=True):
+            own[dead] = new.to(own.device)[dead]
+        block.conv2.weight[:, dead] = 0
+    units = torch.cat([*highest.values(), torch.zeros(0)])
+    return int((units <= 0).sum()), len(units)
+
+
+@torch.no_grad()
+def highest_activations(
+    network: nn.Module, pictures_1CHW: Sequence[Tensor]
+) -> dict[ResidualBlock, Tensor]:
+    """The most that each unit of a residual block is given in any of the pictures.
+
+    Every ReLU is a plain one meanwhile. In the order of the network; ``(channels,)`` on the CPU.
+    """
     blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
     highest = {block: torch.full((block.conv1.out_channels,), -torch.inf) for block in blocks}
 
-    def look(block: ResidualBlock) -> Callable[[nn.Module, object, Tensor], None]:
-        def hook(_conv: nn.Module, _inputs: object, output: Tensor) -> None:
+    def look(block: ResidualBlock) -> Callable[[nn.Module, Any, Tensor], None]:
+        def hook(_conv: nn.Module, _inputs: Any, output: Tensor) -> None:
             highest[block] = highest[block].maximum(output.amax(dim=(0, 2, 3)).float().cpu())
 
         return hook
 
     slopes = [block.slope for block in blocks]
-    hooks = [block.conv1.register_forward_hook(look(block)) for block in blocks]  # type: ignore[arg-type]
-    for block in blocks:
-        block.slope = 0.0
-    for picture in pictures_1CHW:
-        network(picture)
-    for block, slope, hook in zip(blocks, slopes, hooks, strict=True):
-        hook.remove()
-        block.slope = slope
-        dead = (highest[block] <= 0).to(block.conv1.weight.device)
-        fresh = nn.Conv2d(block.conv1.in_channels, block.conv1.out_channels, 3)
-        for own, new in zip(block.conv1.parameters(), fresh.parameters(), strict=True):
-            own[dead] = new.to(own.device)[dead]
-        block.conv2.weight[:, dead] = 0
-    units = torch.cat(list(highest.values())) if blocks else torch.zeros(0)
-    return int((units <= 0).sum()), len(units)
+    hooks = [block.conv1.register_forward_hook(look(block)) for block in blocks]
+    try:
+        for block in blocks:
+            block.slope = 0.0
+        for picture in pictures_1CHW:
+            network(picture)
+    finally:
+        for block, slope, hook in zip(blocks, slopes, hooks, strict=True):
+            hook.remove()
+            block.slope = slope
+    return highest
