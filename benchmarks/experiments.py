@@ -12,8 +12,8 @@ Usage:
         [--minutes M] [--seeds N] [--threads N] [--names NAME...]
     python benchmarks/experiments.py report
 
-A group is one of: structure, levels, alpha, losses, optimiser, equal-x4, equal-x8, terms-x4,
-terms-x8.
+A group is one of: structure, levels, alpha, losses, optimiser, activation, equal-x4, equal-x8,
+terms-x4, terms-x8.
 """
 
 import argparse
@@ -89,6 +89,11 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
             'losses=[{"until":0.75,"content":"l1"},{"until":1.0,"content":"mse","alpha":0.001,'
             '"beta":0.03,"log":true}]',
         ),
+    },
+    "activation": {
+        f"{size}, {name}": (f"{size}-x4", f"slope={slope}")
+        for size in ("tiny", "lean")
+        for name, slope in (("ReLU", 0), ("leaky ReLU", 0.1))
     },
     "equal-x4": {
         "Acutance tiny": ("tiny-x4", "learning_rate=0.004", *EQUAL),
@@ -253,6 +258,10 @@ QUESTIONS = {
         "Muon at 2e-3; AdamW at 4e-3 on tiny with two levels, the better of two rates tried there, "
         "and at 1e-3 on base, the recipe's."
     ),
+    "activation": (
+        "Plain ReLUs and leaky ones of slope 0.1 in the blocks, from nothing, by the recipes with "
+        "Muon."
+    ),
     "equal-x4": (
         "Networks of the 2017 table at x4 on equal terms: the same photos, crops, batches, "
         "minutes, threads, optimiser (AdamW) and schedule; loss and rate are each network's own. "
@@ -289,6 +298,7 @@ LEARNED = {
         "costs 0.016 dB of that and gives .0023 SSIM."
     ),
     "optimiser": "Muon gains 0.06 dB on tiny and 0.10 dB on base.",
+    "activation": "XX",
     "equal-x4": "Ours lead in all three measures.",
     "equal-x8": "Ours lead in all three measures.",
     "terms-x4": "In so short a time the cheapest network leads.",
