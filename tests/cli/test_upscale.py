@@ -241,6 +241,29 @@ def test_a_folder_again_leaves_its_own_outputs_alone(
     assert sorted(p.name for p in photo.parent.iterdir()) == ["a photo.png", "a photo_x2.png"]
 
 
+def test_a_pattern_again_leaves_the_folder_for_its_outputs_alone(
+    acutance: Run, photo: Path, model: Path
+) -> None:
+    out = photo.parent / "out"
+    call = ("upscale", photo.parent / "**" / "*.png", "--model", model, "-o", out, "--overwrite")
+    assert acutance(*call).status == 0
+    result = acutance(*call)
+    assert result.status == 0, result.err
+    assert result.err.startswith("left out, as upscaled already")
+    assert [p.name for p in out.iterdir()] == ["a photo_x2.png"]
+
+
+def test_what_libvips_does_not_read_is_named(
+    acutance: Run, photo: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acutance.image.io.OTHER_SUFFIXES", (".bmp",))
+    bmp = photo.with_name("old.BMP")
+    bmp.write_bytes(b"BM")
+    result = acutance("upscale", photo.parent, "--model", model)
+    assert result.status == 0
+    assert result.err == f"left out, as libvips reads no such files here: {bmp}\n"
+
+
 def test_a_glob_that_the_shell_left_alone(acutance: Run, photo: Path, model: Path) -> None:
     write_photo(photo.with_name("b.png"), 1)
     assert acutance("upscale", photo.parent / "*.png", "--model", model).status == 0

@@ -241,6 +241,20 @@ def test_floats_out_of_range_are_black_or_white(tmp_path: Path) -> None:
     assert read(tmp_path / "a.tif").ravel().tolist() == [0, 65535, 65535, 0]
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_thumbnail_within_is_upright_too(tmp_path: Path, orientation: int) -> None:
+    image = vips(smooth(30, 40)).copy()
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    small = vips(smooth(12, 16)).jpegsave_buffer(keep="none")
+    image.set_type(pyvips.GValue.blob_type, "jpeg-thumbnail-data", small)
+    image.write_to_file(str(tmp_path / "a.jpg"))
+    picture = open_picture(tmp_path / "a.jpg")
+    save_picture(picture.image, tmp_path / "b.jpg", like=picture, quality=90, overwrite=False)
+    written = pyvips.Image.new_from_file(str(tmp_path / "b.jpg"))
+    thumbnail = pyvips.Image.new_from_buffer(written.get("jpeg-thumbnail-data"), "")
+    assert (thumbnail.width > thumbnail.height) == (written.width > written.height)
+
+
 def test_floats_of_another_white_are_refused(tmp_path: Path) -> None:
     array = np.full((4, 5, 4), 100, np.float32)
     array[:, :, 3] = 1

@@ -24,6 +24,8 @@ class Outcome:
     failed: list[dict[str, str]] = field(default_factory=list)
     left_out: list[Path] = field(default_factory=list)
     """Found, but made by an earlier call as it seems."""
+    unread: list[Path] = field(default_factory=list)
+    """Found, but of a format that libvips does not read here."""
 
 
 def upscale(
@@ -106,7 +108,8 @@ def upscale(
     if not pixel_limit > 0:  # nor is a NaN
         raise UserError(f"pixel-limit must be positive, not {pixel_limit:g}")
     outcome = Outcome()
-    sources = find_images(inputs, outcome)
+    folder, file = _destination(output)
+    sources = find_images(inputs, outcome, into=folder)
     if not sources and not outcome.failed:
         raise UserError("nothing to do: every image found is already an upscaled one")
     if outcome.left_out and not quiet:
@@ -114,11 +117,13 @@ def upscale(
         print(
             f"left out, as upscaled already (name them to do it again): {listed}", file=sys.stderr
         )
-    folder, file = _destination(output)
+    if outcome.unread and not quiet:
+        listed = ", ".join(map(str, outcome.unread))
+        print(f"left out, as libvips reads no such files here: {listed}", file=sys.stderr)
     if file is not None and len(sources) > 1:
-        raise UserError(f"{len(sources)} images cannot go into one file {output}: give a folder")
+        raise UsageError(f"{len(sources)} images cannot go into one file {output}: give a folder")
     if file is not None and output_format not in (None, format_of(file)):
-        raise UserError(f"--format {output_format} does not fit the name {file}")
+        raise UsageError(f"--format {output_format} does not fit the name {file}")
     if sources:
         strength = None if denoise == "auto" else denoise
         pixels = round(min(pixel_limit * 1e6, 2**62))
@@ -147,7 +152,7 @@ def upscale(
             names = candidates(scale or 4, detail=detail, denoise=strength)
             factor = load(names[0]).scale  # so that wrong wishes are said before any work
         elif scale not in (None, factor := load(model).scale):
-            raise UserError(
+            raise UsageError(
                 f"model '{model}' upscales by {factor}, not by {scale}: "
                 "leave out --scale, or --model"
             )
@@ -179,14 +184,19 @@ def exit_if_failed(outcome: Outcome, *, summary: bool) -> None:
 
 
 def find_images(
-    inputs: Sequence[str], outcome: Outcome, *, upscaled_too: bool = False
+    inputs: Sequence[str],
+    outcome: Outcome,
+    *,
+    upscaled_too: bool = False,
+    into: Path | None = None,
 ) -> list[Path]:
     """The files that the arguments name; what names nothing is noted as failed.
 
     A folder stands for the images directly in it, hidden ones left out; of a folder and a pattern
-    what an earlier call made is left out too, unless ``upscaled_too``.
+    what an earlier call made, beside its source or ``into`` a folder, is left out too, unless
+    ``upscaled_too``.
     """
-    from acutance.image.io import SUFFIXES
+    from acutance.image.io import OTHER_SUFFIXES, SUFFIXES
 
     sources: dict[str, Path] = {}
     for text in inputs:
@@ -196,13 +206,14 @@ def find_images(
         found: list[Path]
         # os.path never raises, whatever the name: a dead network share, a name that is too long.
         if os.path.isdir(path):  # noqa: PTH112
-            names = (p for p in path.iterdir() if not p.name.startswith("."))
-            found = sorted(p for p in names if p.suffix.lower() in SUFFIXES)
+            names = sorted(p for p in path.iterdir() if not p.name.startswith("."))
+            found = [p for p in names if p.suffix.lower() in SUFFIXES]
+            outcome.unread += [p for p in names if p.suffix.lower() in OTHER_SUFFIXES]
             if not found:
                 outcome.failed.append(
                     {"source": text, "error": f"no images in folder {text}; name them"}
                 )
-            found = _without_own(found, outcome, upscaled_too)
+            found = found if upscaled_too else _without_own(found, outcome, into)
         elif os.path.exists(path) or not glob.has_magic(text):  # noqa: PTH110
             found = [path]
         else:
@@ -210,7 +221,7 @@ def find_images(
             found = [Path(p) for p in matches if Path(p).is_file()]
             if not found:
                 outcome.failed.append({"source": text, "error": f"no files match {text}; check it"})
-            found = _without_own(found, outcome, upscaled_too)
+            found = found if upscaled_too else _without_own(found, outcome, into)
         for one in found:
             place = os.path.realpath(one)
             if place not in sources or sources[place].is_symlink():
@@ -218,17 +229,19 @@ def find_images(
     return list(sources.values())
 
 
-def _without_own(found: list[Path], outcome: Outcome, upscaled_too: bool) -> list[Path]:
-    own = [] if upscaled_too else [path for path in found if _is_own_output(path)]
+def _without_own(found: list[Path], outcome: Outcome, into: Path | None) -> list[Path]:
+    own = [path for path in found if _is_own_output(path, into)]
     outcome.left_out += own
     return [path for path in found if path not in own]
 
 
-def _is_own_output(path: Path) -> bool:
-    """Whether this is ``photo_x4.png`` beside a ``photo.*`` that it was made from."""
+def _is_own_output(path: Path, into: Path | None) -> bool:
+    """Whether this is ``photo_x4.png`` beside a ``photo.*``, or in the folder for such files."""
     stem, mark, scale = path.stem.rpartition("_x")
     if not mark or not scale.isdigit():
         return False
+    if into is not None and os.path.realpath(path.parent) == os.path.realpath(into):
+        return True
     return any(p.stem == stem for p in path.parent.iterdir())
 
 

@@ -55,6 +55,9 @@ SUFFIXES = tuple(
 )
 """File names that a search through a folder takes for images: what libvips reads here."""
 
+OTHER_SUFFIXES = (*(_LOADERS.keys() - set(SUFFIXES)), ".exr", ".hdr", ".tga", ".psd", ".svg")
+"""Those of images that it leaves out, and says so."""
+
 FAR_ABOVE_WHITE = 4
 """Of floats in linear light, white at 1; where most are above, white is another: 255 or 65535."""
 
@@ -66,6 +69,11 @@ LARGEST_SIDE = {"jpg": 65500, "webp": 16383, "avif": 16384}
 
 _PLAIN = ("b-w", "grey16", "srgb", "rgb16", "rgb", "multiband", "histogram")
 """Spaces whose numbers are taken as they are."""
+
+_TURNED = "turned upright"
+
+_THUMBNAIL = "jpeg-thumbnail-data"
+"""Within EXIF; libvips writes it there."""
 
 _METADATA = ("exif-data", "xmp-data", "iptc-data", "icc-profile-data")
 
@@ -88,6 +96,11 @@ class Picture:
     def has_alpha(self) -> bool:
         """Whether the last band is alpha."""
         return self.image.bands in (2, 4)
+
+    @property
+    def turned(self) -> bool:
+        """Whether EXIF's orientation was applied."""
+        return _TURNED in self.notes
 
     @property
     def largest(self) -> int:
@@ -213,6 +226,9 @@ def save_picture(
     """
     kind = check_target(path, image.width, image.height, quality=quality, overwrite=overwrite)
     image = _with_metadata(image, like.image)
+    if like.turned and like.image.get_typeof(_THUMBNAIL):  # which lies on its side still
+        small = like.image.thumbnail_image(160).jpegsave_buffer(Q=75, keep="none")
+        image.set_type(pyvips.GValue.blob_type, _THUMBNAIL, small)
     options: dict[str, Any] = {"keep": "all"}
     if kind in ("jpg", "webp", "avif"):
         options["Q"] = 90 if quality is None else quality
@@ -439,7 +455,7 @@ def _normalised(image: pyvips.Image, path: Path) -> Picture:
     notes = []
     if image.get_typeof("orientation") and image.get("orientation") != 1:
         image = image.autorot()
-        notes.append("turned upright")
+        notes.append(_TURNED)
     if image.get_typeof("n-pages") and image.get("n-pages") > 1:
         notes.append("first page only")
     space = image.interpretation

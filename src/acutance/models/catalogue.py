@@ -42,10 +42,10 @@ tiny's: for what a network of few multiply-adds learns, these cost more than the
 
 OTHERWISE: dict[int, dict[str, dict[str, tuple[int, ...]]]] = {
     3: {"base": SIZES["lean"]},
-    8: {"base": {"channels": (64, 96, 128), "down_blocks": (4, 2, 5), "up_blocks": (11, 3)}},
+    8: {"base": {"channels": (64, 96), "down_blocks": (2, 0), "up_blocks": (10,)}},
 }
 """Sizes that have another shape at a scale. At x3 base is lean, which at x4 was as good with a
-third of the parameters. At x8, where a picture has a quarter of x4's LR pixels, base is larger: 1.5
+third of the parameters. At x8, where a picture has a quarter of x4's LR pixels, base is larger: a
 million multiply-adds of each, less than what it takes at x4 for the same output."""
 
 TWO_LEVELS: dict[str, tuple[int, ...]] = {
