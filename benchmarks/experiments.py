@@ -46,8 +46,8 @@ def alpha_phases(alpha: float) -> str:
 TINY = ("tiny-x4", "size=tiny-two-levels", "slope=0")
 """A generator of tiny's cost that has all parts, at x4: what can be compared in minutes."""
 
-BASE = ("base-x4", "slope=0", "optimiser=muon", "learning_rate=0.002")
-"""Base at x4 as it learns fastest."""
+BASE = ("base-x4", "size=base-three-levels", "slope=0", "optimiser=muon", "learning_rate=0.002")
+"""Base as it was, with three levels, as it learns fastest."""
 
 EQUAL = (
     "slope=0",
@@ -75,7 +75,7 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
         "tiny, Muon": TINY,
         "tiny, AdamW": (*TINY, "optimiser=adamw", "learning_rate=0.004"),
         "base, Muon": BASE,
-        "base, AdamW": ("base-x4", "slope=0"),
+        "base, AdamW": ("base-x4", "size=base-three-levels", "slope=0"),
     },
     "alpha": {
         f"alpha {alpha:g}": (*TINY, alpha_phases(alpha)) for alpha in (0, 1e-3, 2.6e-3, 1e-2, 1e-1)
@@ -99,6 +99,7 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
         "Acutance tiny": ("tiny-x4", "learning_rate=0.004", *EQUAL),
         "Acutance tiny, two levels": (*TINY, "learning_rate=0.004", *EQUAL),
         "Acutance base": ("base-x4", *EQUAL),
+        "Acutance base, three levels": ("base-x4", "size=base-three-levels", *EQUAL),
         "Acutance lean": ("lean-x4", *EQUAL),
         "VDSR": ("vdsr-x4", *EQUAL),
         "DRCN": ("drcn-x4", *EQUAL),
@@ -106,20 +107,21 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
     },
     "equal-x8": {
         "Acutance base": ("base-x8", *EQUAL),
+        "Acutance base, three levels": ("base-x8", "size=base-three-levels", *EQUAL),
         "VDSR": ("vdsr-x8", *EQUAL),
         "LapSRN": ("lapsrn-x8", *EQUAL),
         "SCN": ("scn-x8", *EQUAL),
     },
     "terms-x4": {
         "Acutance tiny, two levels": TINY,
-        "Acutance base": ("base-x4",),
-        "Acutance lean": ("lean-x4",),
+        "Acutance base, three levels": ("base-x4", "size=base-three-levels", "slope=0"),
+        "Acutance lean": ("lean-x4", "slope=0"),
         "VDSR": ("vdsr-x4",),
         "DRCN": ("drcn-x4",),
         "LapSRN": ("lapsrn-x4",),
     },
     "terms-x8": {
-        "Acutance base": ("base-x8",),
+        "Acutance base, three levels": ("base-x8", "size=base-three-levels", "slope=0"),
         "VDSR": ("vdsr-x8",),
         "LapSRN": ("lapsrn-x8",),
         "SCN": ("scn-x8",),
