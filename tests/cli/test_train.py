@@ -56,6 +56,23 @@ def test_a_finished_run_can_be_resumed_longer(acutance: Run, photos: Path, tmp_p
     assert json.loads((out / "run.json").read_text())["steps"] == 3
 
 
+def test_a_budget_that_is_spent_ends_no_run(acutance: Run, photos: Path, tmp_path: Path) -> None:
+    """It would be called done, with weights that were not annealed."""
+    out = tmp_path / "run"
+    assert acutance("train", "base-x4", "--data", photos, "--out", out, *TINY).status == 0
+    before = (out / "run.json").read_text()
+    again = ("train", "--resume", "--data", photos, "--out", out)
+    less = acutance(*again, "--max-minutes", "0.00001")
+    assert less.status == 1
+    assert "are spent, and the run would end unannealed: give more" in one_line(less)
+    assert (out / "run.json").read_text() == before
+    for setting in ("consistent=true", "start=base-x4", "slope=0.3", "degradations=photo"):
+        other = acutance(*again, "--set", setting)
+        assert other.status == 1
+        key = setting.split("=")[0]
+        assert one_line(other).endswith(f"{key} cannot change in a resumed run: start a new one")
+
+
 def test_from_a_model(acutance: Run, photos: Path, model: Path, tmp_path: Path) -> None:
     result = acutance(
         *("train", "base-x4", "--data", photos, "--out", tmp_path / "run"),

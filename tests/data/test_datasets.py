@@ -190,6 +190,9 @@ def test_run_folders_and_hidden_files_are_no_photos(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"picture")
     (tmp_path / "runs" / "x4" / "run.json").write_text("{}")
+    (tmp_path / "begun" / "samples" / "b").mkdir(parents=True)  # a run that failed to start
+    (tmp_path / "begun" / "config.json").write_text("{}")
+    (tmp_path / "begun" / "samples" / "b" / "hr.png").write_bytes(b"picture")
     names = [name for name, _ in read_photos(tmp_path)]
     assert [Path(name).name for name in names] == ["a.png", "c.png"]
 

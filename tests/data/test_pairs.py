@@ -79,6 +79,20 @@ def test_pairs_are_matched_by_name_and_what_cannot_be_used_is_counted(tmp_path: 
     assert found.facts()["misaligned"] == 1
 
 
+def test_pairs_are_held_out_by_their_whole_names(tmp_path: Path) -> None:
+    """A dot within is no suffix: else all of shot.0 to shot.5 had one fate."""
+    names = [f"{NAMES[0]}.{i}" for i in range(60)]
+    held_out = [name for name in names if is_held_out(f"{name}.png")]
+    assert held_out
+    for name in (names[0], held_out[0]):
+        write_pair(tmp_path, name, picture(1))
+    found = load(tmp_path)
+    assert [[pair.name for pair in pairs] for pairs in (found.train, found.held_out)] == [
+        [names[0]],
+        [held_out[0]],
+    ]
+
+
 def test_a_few_more_hr_pixels_are_cropped(tmp_path: Path) -> None:
     hr = picture(1, 97, 113)
     write_pair(tmp_path, NAMES[0], hr)

@@ -70,6 +70,13 @@ def test_override_is_typed() -> None:
             '{"until": 1, "content": "mse"}]',
             "growing shares",
         ),
+        (
+            "patches",
+            '[{"until": NaN, "patch": 32, "batch": 4}, {"until": 1, "patch": 32, "batch": 4}]',
+            "growing shares",
+        ),
+        ("patches", '[{"until": 1, "patch": 3, "batch": 4}]', "patches of at least 4 at x4"),
+        ("losses", '[{"until": 1, "content": "mse", "alpha": -1}]', "'alpha' .* not be negative"),
     ],
 )
 def test_wrong_settings_are_refused(key: str, value: str, message: str) -> None:

@@ -55,6 +55,13 @@ def test_the_tail_of_another_scale_stays_fresh(start: str) -> None:
     assert not other.tail.weight.any()
 
 
+def test_what_finds_no_place_is_named(start: str) -> None:
+    lines: list[str] = []
+    config = GeneratorConfig(scale=2, channels=(8, 12), down_blocks=(1, 0), up_blocks=(1,))
+    start_from(Generator(config), start, lines.append)
+    assert lines == ["started from narrow; left out: encoder.1.0.conv1, encoder.1.0.conv2"]
+
+
 def test_a_narrower_network_is_refused(start: str) -> None:
     small = Generator(GeneratorConfig(scale=4, channels=(4, 6), down_blocks=(1, 1), up_blocks=(1,)))
     with pytest.raises(UserError, match="nothing in narrow fits"):

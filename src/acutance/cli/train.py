@@ -12,6 +12,9 @@ from cyclopts import Parameter
 
 from acutance.errors import UsageError, UserError
 
+FIXED = ("recipe", "network", "size", "scale", "consistent", "slope", "degradations", "start")
+"""What decides the network, its input and where it came from: no matter of a resumed run."""
+
 
 def need_torch() -> None:
     """Raise UserError, saying how to get it, where PyTorch is missing."""
@@ -82,8 +85,8 @@ def train(
         if recipe is not None and recipe != stored.recipe:
             raise UserError(f"{out} is a run of '{stored.recipe}', not of '{recipe}'")
         changed = [k for k, v in dataclasses.asdict(config).items() if v != getattr(stored, k)]
-        if {"network", "size", "scale"} & set(changed):
-            raise UserError("network, size and scale stay in a resumed run; start a new one")
+        if fixed := [key for key in changed if key in FIXED]:
+            raise UserError(f"{', '.join(fixed)} cannot change in a resumed run: start a new one")
     elif recipe is None:
         raise UsageError("name a recipe, for example base-x4, or give --resume")
     else:

@@ -139,7 +139,10 @@ def read_photos(source: Path) -> Iterator[tuple[str, bytes]]:
 
 def _files(folder: Path) -> list[Path]:
     found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    runs = {p.parent for p in found if p.name == "run.json"} - {folder}
+    runs = {p.parent for p in found if p.name == "run.json"}
+    # One that did not come to its first step has this, and held-out pictures, but no run.json yet.
+    runs |= {p.parent for p in found if p.name == "config.json" and (p.parent / "samples").is_dir()}
+    runs -= {folder}
     return [p for p in found if runs.isdisjoint(p.parents)]
 
 

@@ -114,10 +114,15 @@ def load_pairs(source: Path, *, scale: int, smallest_lr: int) -> Photos:
         if strength is None:
             strength = measured_strength(middle, reduced)
         pair = Pair(name, hr, lr, strength)
-        (found.held_out if is_held_out(name) else found.train).append(pair)
+        # By the file's name: of a name without suffix a part after a dot would pass for one.
+        held_out = is_held_out(hr_files[name].name)
+        (found.held_out if held_out else found.train).append(pair)
     found.digest = hashlib.sha256(b"".join(sorted(hashes))).hexdigest()
     if not found.train:
-        raise UserError(f"no pair in {source} can be trained on at x{scale}: {found.summary()}")
+        raise UserError(
+            f"no pair in {source} can be trained on at x{scale}: {found.summary()}; "
+            "mend these, or add pairs"
+        )
     return found
 
 

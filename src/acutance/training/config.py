@@ -6,10 +6,14 @@ import math
 import types
 import typing
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 from acutance.errors import UserError
 from acutance.training.gan.config import GanConfig
+
+LEAST_FILTERED = 15
+"""HR pixels on a side that the window of HFENN's filter needs; SSIM's needs fewer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,13 +178,24 @@ class TrainConfig:
     def _check_phases(self) -> None:
         for key in ("patches", "losses"):
             ends = [phase.until for phase in getattr(self, key)]
-            if not ends or ends[-1] != 1 or ends != sorted(ends) or ends[0] <= 0:
+            if not ends or ends[-1] != 1 or not all(a < b for a, b in pairwise([0, *ends])):
                 raise UserError(
                     f"the phases of '{key}' must end ('until') at growing shares of the run, "
                     f"the last at 1, not at {ends}"
                 )
         if any(phase.patch < 1 or phase.batch < 1 for phase in self.patches):
             raise UserError("every phase of 'patches' needs a patch and a batch of at least 1")
+        for name in ("alpha", "beta", "supervision"):
+            if not all(0 <= getattr(phase, name) < math.inf for phase in self.losses):
+                raise UserError(f"'{name}' of 'losses' must not be negative")
+        smallest = -(-LEAST_FILTERED // self.scale)
+        if any(phase.alpha or phase.beta for phase in self.losses) and any(
+            phase.patch < smallest for phase in self.patches
+        ):
+            raise UserError(
+                f"HFENN and SSIM need patches of at least {smallest} at x{self.scale}: "
+                "make 'patches' larger, or alpha and beta of 'losses' 0"
+            )
         if self.gan is not None:
             self.gan.check_patches([phase.patch for phase in self.patches], self.scale)
 

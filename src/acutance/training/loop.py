@@ -132,7 +132,12 @@ def _train(
     )
     if resume:
         state.load(run / run_folder.LAST)
-        for change in config.changes(run_folder.read_config(run)):
+        before = run_folder.read_config(run)
+        other_end = (config.max_minutes, config.steps) != (before.max_minutes, before.steps)
+        if other_end and progress_of(config, state.counters) >= 1:
+            spent = f"{state.counters.seconds / 60:.2f} minutes and {state.counters.step} steps"
+            raise UserError(f"{spent} are spent, and the run would end unannealed: give more")
+        for change in config.changes(before):
             state.counters.changes.append(f"from step {state.counters.step}: {change}")
     photos = load_training_data(
         data,
@@ -165,6 +170,14 @@ def _train(
     loop = _Loop(config, state, photos, run, place, together, dtype, facts, report)
     with _stop_on_signals() as asked_to_stop:
         loop.run_until_done(asked_to_stop)
+
+
+def progress_of(config: TrainConfig, counters: Counters) -> float:
+    """Share of the budget spent, in [0, 1]."""
+    if config.max_minutes is not None:
+        return min(1.0, counters.seconds / (60 * config.max_minutes))
+    assert config.steps is not None
+    return min(1.0, counters.step / config.steps)
 
 
 def _keep_quiet(_line: str) -> None:
@@ -223,11 +236,7 @@ class _Loop:
 
     def progress(self) -> float:
         """Share of the budget spent, in [0, 1]."""
-        counters = self.state.counters
-        if self.config.max_minutes is not None:
-            return min(1.0, counters.seconds / (60 * self.config.max_minutes))
-        assert self.config.steps is not None
-        return min(1.0, counters.step / self.config.steps)
+        return progress_of(self.config, self.state.counters)
 
     def run_until_done(self, asked_to_stop: Callable[[], bool]) -> None:
         """Steps until the schedule ends; saves at intervals, on a signal and at the end.

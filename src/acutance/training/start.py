@@ -16,7 +16,7 @@ SLOPE = 0.1
 
 
 def start_from(network: nn.Module, start: str, report: Callable[[str], None]) -> None:
-    """Copy the weights that fit, widen those that are too narrow, and say which stay fresh.
+    """Copy the weights that fit, widen those that are too narrow, and say which do not.
 
     Args:
         network: with fresh weights; changed in place.
@@ -39,10 +39,13 @@ def start_from(network: nn.Module, start: str, report: Callable[[str], None]) ->
             _widen(parameter, old)
     if len(fresh) == len(list(network.parameters())):
         raise UserError(f"nothing in {start} fits this network; start from a model of its size")
+    own = {name for name, _ in network.named_parameters()}
+    left = dict.fromkeys(name.rpartition(".")[0] for name in weights if name not in own)
     report(
         f"started from {start}"
         + (f"; widened: {', '.join(wider)}" if wider else "")
         + (f"; fresh: {', '.join(fresh)}" if fresh else "")
+        + (f"; left out: {', '.join(left)}" if left else "")
     )
 
 
