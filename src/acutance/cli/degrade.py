@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from acutance.cli.upscale import Outcome, exit_if_failed, find_images
+from acutance.cli.upscale import Outcome, exit_if_failed, find_images, tell_unread
 from acutance.errors import UsageError, UserError
 
 PARAMETERS = "degradations.jsonl"
@@ -59,6 +59,8 @@ def degrade(
     ranges = preset_by_name(preset)
     outcome = Outcome()
     sources = find_images(inputs, outcome, upscaled_too=True)
+    if not quiet:
+        tell_unread(outcome)
     originals = {os.path.realpath(source) for source in sources}
     pairs = Path(output)
     lines = _read_lines(pairs / PARAMETERS)

@@ -117,9 +117,8 @@ def upscale(
         print(
             f"left out, as upscaled already (name them to do it again): {listed}", file=sys.stderr
         )
-    if outcome.unread and not quiet:
-        listed = ", ".join(map(str, outcome.unread))
-        print(f"left out, as libvips reads no such files here: {listed}", file=sys.stderr)
+    if not quiet:
+        tell_unread(outcome)
     if file is not None and len(sources) > 1:
         raise UsageError(f"{len(sources)} images cannot go into one file {output}: give a folder")
     if file is not None and output_format not in (None, format_of(file)):
@@ -169,6 +168,13 @@ def upscale(
     if as_json:
         print(json.dumps({"done": outcome.done, "failed": outcome.failed}, indent=2))
     exit_if_failed(outcome, summary=len(sources) > 1 and not quiet)
+
+
+def tell_unread(outcome: Outcome) -> None:
+    """Name the images that libvips does not read, so that nobody thinks they were done."""
+    if outcome.unread:
+        listed = ", ".join(map(str, outcome.unread))
+        print(f"left out, as libvips reads no such files here: {listed}", file=sys.stderr)
 
 
 def exit_if_failed(outcome: Outcome, *, summary: bool) -> None:
