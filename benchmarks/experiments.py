@@ -300,7 +300,10 @@ LEARNED = {
         "costs 0.016 dB of that and gives .0023 SSIM."
     ),
     "optimiser": "Muon gains 0.06 dB on tiny and 0.10 dB on base.",
-    "activation": "XX",
+    "activation": (
+        "In three minutes plain ReLUs are 0.014 dB ahead of leaky ones. Whether that turns where "
+        "they begin to die, after an hour or more, was not run."
+    ),
     "equal-x4": "Ours lead in all three measures.",
     "equal-x8": "Ours lead in all three measures.",
     "terms-x4": "In so short a time the cheapest network leads.",

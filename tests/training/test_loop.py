@@ -20,7 +20,6 @@ from acutance.errors import UserError
 from acutance.training import run_folder
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
 from acutance.training.loop import Stopped, train
-from acutance.training.start import SLOPE
 
 CONFIG = TrainConfig(
     recipe="test",
@@ -208,7 +207,7 @@ def test_the_slope_is_the_starts_unless_it_is_set(photos: Path, tmp_path: Path) 
         assert run_folder.load_run(run)[1].config["slope"] == run_folder.read_config(run).slope
         return run_folder.read_config(run).slope
 
-    assert slope("new") == SLOPE
+    assert slope("new") == 0
     assert slope("plain", slope="0") == 0
     assert slope("on", start=str(tmp_path / "plain")) == 0
     assert not any("dead" in line for line in lines)

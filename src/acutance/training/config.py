@@ -63,7 +63,7 @@ class TrainConfig:
     consistent: bool = False
     """Whether the generator's result, reduced, is its input (``GeneratorConfig.consistent``)."""
     slope: float | None = None
-    """What the generator's ReLUs do to negative values; None is the start's, from nothing 0.1.
+    """What the generator's ReLUs do to negative values; None is the start's, from nothing 0.
     Where a start of slope 0 gets another, its dead units get fresh weights (``training.start``)."""
     start: str | None = None
     """Run folder or model to start from; what does not fit (another scale's tail) starts fresh."""

@@ -33,7 +33,7 @@ from acutance.training.outputs import AllOutputs
 from acutance.training.samplers import build_sampler
 from acutance.training.schedule import learning_rate_factor, phase_at
 from acutance.training.sheet import bicubic, sheet
-from acutance.training.start import SLOPE, renew_dead, start_from
+from acutance.training.start import renew_dead, start_from
 from acutance.training.state import Counters, TrainState
 from acutance.training.step import PixelStage, Stage, StepResult
 from acutance.training.validation import SAMPLES, hold_out, validate
@@ -114,7 +114,7 @@ def _train(
     torch.set_flush_denormal(True)  # momentum that fades away would be many times slower
     torch.manual_seed(config.seed)
     if config.network == "generator" and config.slope is None and not resume:
-        slope = run_folder.start_slope(config.start) if config.start else SLOPE
+        slope = run_folder.start_slope(config.start) if config.start else 0.0
         config = dataclasses.replace(config, slope=slope)
     network = run_folder.new_network(config).to(place)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -10,10 +10,6 @@ from acutance.errors import UserError
 from acutance.models.blocks import ResidualBlock
 from acutance.training import run_folder
 
-SLOPE = 0.1
-"""Of a generator from nothing. Plain ReLUs died by and by: of base's units more than half
-(docs/benchmarks/log.md)."""
-
 
 def start_from(network: nn.Module, start: str, report: Callable[[str], None]) -> None:
     """Copy the weights that fit, widen those that are too narrow, and say which do not.
