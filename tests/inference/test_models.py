@@ -157,6 +157,12 @@ def test_x4_is_past_the_2017_system(name: str) -> None:
     assert found["hfeni"] >= 2.2634
 
 
+def test_x8_is_past_the_2017_system_but_for_hfeni() -> None:
+    found = figures("base-x8", "poster2017")
+    assert found["psnr"] >= 24.75
+    assert found["ssim"] >= 0.6087
+
+
 def test_the_gan_is_crisp_and_true_to_its_input() -> None:
     found = figures("gan-x4", "standard", "BSDS100")
     assert found["lpips"] <= 0.20
