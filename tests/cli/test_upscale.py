@@ -347,7 +347,6 @@ def test_of_a_file_and_its_link_the_file_is_done(acutance: Run, photo: Path, mod
         (["--scale", "5"], "no model upscales by 5"),
         (["--scale", "0"], "scale must be positive"),
         (["--model", "nonsense"], "unknown model 'nonsense'"),
-        (["--model", "base-x4", "--scale", "2"], "upscales by 4, not by 2"),
         (["--format", "bmp"], "unknown format 'bmp'"),
         (["--quality", "0"], "quality must be 1 to 100"),
         (["--device", "nonsense"], "nonsense"),
@@ -405,6 +404,9 @@ def test_a_damaged_model_is_one_line(
         (["nonsense"], 'unknown command "nonsense". Available commands: upscale, '),
         (["train"], "--data requires an argument"),
         (["upscale", "a.png", "-o", ""], "the output is empty: give a file or a folder"),
+        (["upscale", "a.png", "--model", "base-x4", "--scale", "2"], "upscales by 4, not by 2"),
+        (["upscale", "a.png", "b.png", "-o", "c.png"], "cannot go into one file c.png"),
+        (["upscale", "a.png", "-o", "c.png", "--format", "jpg"], "does not fit the name c.png"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(
