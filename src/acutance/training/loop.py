@@ -113,8 +113,10 @@ def _train(
     dtype = torch.float32 if together.largest(wants_fp32)[0] else torch.bfloat16
     torch.set_flush_denormal(True)  # momentum that fades away would be many times slower
     torch.manual_seed(config.seed)
-    if config.network == "generator" and config.slope is None and not resume:
-        slope = run_folder.start_slope(config.start) if config.start else 0.0
+    if config.network == "generator" and config.slope is None:
+        slope = run_folder.start_slope(config.start) if config.start and not resume else 0.0
+        if resume and (run / run_folder.CONFIG).exists():
+            slope = run_folder.read_config(run).slope or 0.0
         config = dataclasses.replace(config, slope=slope)
     network = run_folder.new_network(config).to(place)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
