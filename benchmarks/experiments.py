@@ -304,8 +304,13 @@ LEARNED = {
         "In three minutes plain ReLUs are 0.014 dB ahead of leaky ones. Whether that turns where "
         "they begin to die, after an hour or more, was not run."
     ),
-    "equal-x4": "Ours lead in all three measures.",
-    "equal-x8": "Ours lead in all three measures.",
+    "equal-x4": (
+        "Ours lead in all three measures. Base and tiny as they are now learn more than as they "
+        "were: 0.083 dB and 0.038 dB."
+    ),
+    "equal-x8": (
+        "Ours lead in all three measures; base as it is now learns 0.053 dB more than as it was."
+    ),
     "terms-x4": "In so short a time the cheapest network leads.",
     "terms-x8": "Ours lead by little; VDSR made 22 steps.",
 }
