@@ -81,3 +81,21 @@ def test_weights_that_are_no_numbers_end_the_run(
     config = CONFIG.override({"optimiser": "muon"})
     with pytest.raises(UserError, match="diverged: weights are no numbers any more at step 1"):
         train(config, data=photos, run=tmp_path / "run", threads=1, report=quiet)
+
+
+def test_momentum_that_fades_becomes_zero() -> None:
+    """Denormal numbers of dead units would make every step many times slower, in any thread."""
+    layers = nn.Sequential(*(nn.Conv2d(4, 4, 3) for _ in range(3)))
+    optimiser = Muon(layers.parameters(), lr=1e-3)
+    for parameter in layers.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    inner = layers[1].weight
+    optimiser.step()
+    momentum = optimiser.state[inner]["momentum"]
+    momentum[0], momentum[1] = 1e-37, 1e-5
+    before = inner.detach().clone()
+    optimiser.step()
+    assert not momentum[0].any()
+    assert momentum[1].all()
+    assert torch.equal(inner[0], before[0])
+    assert not torch.equal(inner[1], before[1])

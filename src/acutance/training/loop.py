@@ -111,7 +111,6 @@ def _train(
     # Each process times its own processor: all take fp32 where one wants it.
     wants_fp32 = choose_precision(config.precision, place) == torch.float32
     dtype = torch.float32 if together.largest(wants_fp32)[0] else torch.bfloat16
-    torch.set_flush_denormal(True)  # momentum that fades away would be many times slower
     torch.manual_seed(config.seed)
     if config.network == "generator" and config.slope is None:
         slope = run_folder.start_slope(config.start) if config.start and not resume else 0.0

@@ -18,7 +18,11 @@ ADAMW_SIZE = 0.2
 """Root mean square of AdamW's steps, in learning rates: what Muon's are scaled to."""
 EPSILON = 1e-8
 SMALLEST = 1e-12
-"""Length of a matrix that counts as zero; squares of much less are none in fp32."""
+"""Length of a matrix that counts as zero; squares of much less are none in fp32. So is a number
+that is as small a part of its matrix's length."""
+FADED = 1e-30
+"""Momentum that counts as zero: that of a dead unit fades into denormal numbers, which processors
+multiply many times slower. PyTorch flushes them in one of its threads alone."""
 
 
 class Muon(torch.optim.Optimizer):
@@ -70,6 +74,7 @@ class Muon(torch.optim.Optimizer):
             if not state:
                 state["momentum"] = torch.zeros_like(p)
             momentum = state["momentum"].lerp_(p.grad, 1 - MOMENTUM)
+            momentum.masked_fill_(momentum.abs() < FADED, 0)
             directions.append(p.grad.lerp(momentum, MOMENTUM).flatten(1))
         orthogonal = orthogonalised(torch.stack(directions))
         scale = ADAMW_SIZE * max(orthogonal.shape[1:]) ** 0.5
@@ -102,6 +107,7 @@ def orthogonalised(matrices_NRC: Tensor) -> Tensor:
     if x.shape[1] > x.shape[2]:
         return orthogonalised(x.transpose(1, 2)).transpose(1, 2)
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(SMALLEST)
+    x = x.masked_fill(x.abs() < SMALLEST, 0)
     a, b, c = NEWTON_SCHULZ
     identity = torch.eye(x.shape[1], device=x.device, dtype=x.dtype)
     gram, collected = x @ x.transpose(1, 2), identity.expand(len(x), -1, -1)
