@@ -17,7 +17,7 @@ import numpy as np
 from acutance.data.datasets import read_photos
 from acutance.errors import UserError
 from acutance.image.colour import bt601_studio_luma
-from acutance.image.io import decode_rgb8
+from acutance.image.decode import decode_rgb8
 from acutance.metrics.niqe import fit
 
 TARGET = Path(__file__).parents[1] / "src" / "acutance" / "metrics" / "niqe_pristine.npz"

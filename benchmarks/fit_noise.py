@@ -29,7 +29,7 @@ from acutance.data.degradation_pipeline import (
 )
 from acutance.data.degradations import add_noise, jpeg
 from acutance.errors import UserError
-from acutance.image.io import decode_rgb8
+from acutance.image.decode import decode_rgb8
 from acutance.image.noise import Fit, features, terms
 
 TARGET = Path(__file__).parents[1] / "src" / "acutance" / "image" / "noise_fit.npz"

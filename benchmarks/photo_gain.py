@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from acutance import Upscaler
 from acutance.data.datasets import is_held_out, make_pair, read_photos
 from acutance.data.degradation_pipeline import PRESETS, degrade, draw, generator_for
-from acutance.image.io import decode_rgb8
+from acutance.image.decode import decode_rgb8
 from acutance.inference.models import find_card
 from acutance.metrics.protocol import PROTOCOLS, measure
 from acutance.models.card import read_card

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from acutance.data.degradation_pipeline import PRESETS, degrade, draw, generator_for
 from acutance.errors import UserError
-from acutance.image.io import read_rgb
+from acutance.image.decode import read_rgb
 from acutance.image.resize import resize
 from acutance.inference.blend import detailed_model
 from acutance.inference.models import find_card

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from acutance.image.io import read_rgb, write_rgb8
+from acutance.image.decode import read_rgb
+from acutance.image.encode import write_rgb8
 from acutance.inference.models import shipped
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "reeds.png"

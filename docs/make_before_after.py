@@ -9,7 +9,7 @@ import numpy as np
 import pyvips
 
 from acutance import Upscaler
-from acutance.image.io import read_rgb
+from acutance.image.decode import read_rgb
 from acutance.image.resize import resize
 
 ROOT = Path(__file__).parent.parent

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import pyvips
 
-from acutance.image.io import write_rgb8
+from acutance.image.encode import write_rgb8
 from acutance.image.resize import resize
 from acutance.metrics.protocol import PROTOCOLS, measure
 
@@ -90,7 +90,7 @@ def test_a_pair_comes_whole_or_not_at_all(
             raise failure
         write_rgb8(path, image)
 
-    monkeypatch.setattr("acutance.image.io.write_rgb8", write)
+    monkeypatch.setattr("acutance.image.encode.write_rgb8", write)
     result = acutance("degrade", other, "-o", out)
     assert result.status == (130 if isinstance(failure, KeyboardInterrupt) else 1)
     assert one_line(result).startswith("acutance: ")

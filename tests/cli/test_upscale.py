@@ -256,7 +256,7 @@ def test_a_pattern_again_leaves_the_folder_for_its_outputs_alone(
 def test_what_libvips_does_not_read_is_named(
     acutance: Run, photo: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("acutance.image.io.OTHER_SUFFIXES", (".bmp",))
+    monkeypatch.setattr("acutance.image.decode.OTHER_SUFFIXES", (".bmp",))
     bmp = photo.with_name("old.BMP")
     bmp.write_bytes(b"BM")
     result = acutance("upscale", photo.parent, "--model", model)

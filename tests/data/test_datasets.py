@@ -12,7 +12,7 @@ import torch
 from acutance.data.datasets import is_held_out, load_photos, make_pair, read_photos
 from acutance.data.patches import PatchSampler
 from acutance.errors import UserError
-from acutance.image.io import write_rgb8
+from acutance.image.encode import write_rgb8
 from acutance.image.resize import resize
 
 

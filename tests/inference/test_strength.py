@@ -13,7 +13,8 @@ import acutance.inference.blend
 import acutance.inference.models
 from acutance.data.degradation_pipeline import PRESETS, degrade, draw, generator_for
 from acutance.errors import UserError
-from acutance.image.io import open_picture, write_rgb8
+from acutance.image.decode import open_picture
+from acutance.image.encode import write_rgb8
 from acutance.inference.choice import Choice, candidates, choose_model
 from acutance.inference.export import export
 from acutance.inference.source import ArraySource, PictureSource

@@ -13,7 +13,8 @@ import pyvips
 
 import acutance.inference.upscaler
 from acutance.errors import UserError
-from acutance.image.io import open_picture, pixels, write_rgb8
+from acutance.image.decode import open_picture, pixels
+from acutance.image.encode import write_rgb8
 from acutance.image.resize import resize
 from acutance.inference.backends.openvino import OpenVINOBackend
 from acutance.inference.upscaler import Summary, Upscaler

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from acutance.data.datasets import is_held_out
 from acutance.errors import UserError
-from acutance.image.io import decode_rgb8, write_rgb8
+from acutance.image.decode import decode_rgb8
+from acutance.image.encode import write_rgb8
 from acutance.metrics.dists import STAGES
 from acutance.recipes.catalogue import command, recipe
 from acutance.training import run_folder

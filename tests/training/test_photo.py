@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from acutance.data.datasets import Pair, Photos, load_photos, to_uint8
 from acutance.data.pairs import load_training_data
 from acutance.errors import UserError
-from acutance.image.io import decode_rgb8, write_rgb8
+from acutance.image.decode import decode_rgb8
+from acutance.image.encode import write_rgb8
 from acutance.image.resize import LANCZOS3, resize
 from acutance.models.generator import Generator, GeneratorConfig
 from acutance.recipes.photo import GAN

@@ -78,7 +78,7 @@ def benchmark(
     from acutance.evaluation.contenders import Engine, check_peers, contenders
     from acutance.evaluation.provenance import processor, usable_cores
     from acutance.evaluation.store import Store
-    from acutance.image.io import check_writable
+    from acutance.image.files import check_writable
     from acutance.metrics.protocol import protocol as protocol_by_name
 
     if output is not None and output.suffix.lower() in (".png", ".svg"):
@@ -189,7 +189,7 @@ def _write(
 ) -> None:
     """The table, to a file with a plot beside it, or printed."""
     from acutance.evaluation.standings import to_csv, to_json, to_markdown
-    from acutance.image.io import atomic
+    from acutance.image.files import atomic
 
     plots = _plots(output) if output else []
     image = plots[0].name if plots else ""

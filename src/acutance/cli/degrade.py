@@ -106,7 +106,8 @@ def _degrade_file(
 
     from acutance.data.degradation_pipeline import degrade as make_lr
     from acutance.data.degradation_pipeline import draw, generator_for
-    from acutance.image.io import check_target, read_rgb, write_rgb8
+    from acutance.image.decode import read_rgb
+    from acutance.image.encode import check_target, write_rgb8
 
     targets = _targets(source, output)
     fresh = [target for target in targets if not target.exists()]
@@ -154,7 +155,7 @@ def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _write_lines(path: Path, lines: dict[str, dict[str, Any]]) -> None:
-    from acutance.image.io import atomic
+    from acutance.image.files import atomic
 
     with atomic(path, overwrite=True) as partial:
         text = "".join(f"{json.dumps(lines[name])}\n" for name in sorted(lines))

@@ -93,7 +93,7 @@ def evaluate(
     from acutance.evaluation.contenders import method_name
     from acutance.evaluation.record import record as write_record
     from acutance.evaluation.run import Row, Upscale, bicubic, lanczos, run, run_on_pictures
-    from acutance.image.io import atomic, check_writable
+    from acutance.image.files import atomic, check_writable
     from acutance.inference.models import find_card
     from acutance.metrics.perceptual import Perceptual
     from acutance.metrics.protocol import protocol as protocol_by_name

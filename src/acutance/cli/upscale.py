@@ -91,7 +91,7 @@ def upscale(
     as_json
         Print the summary as JSON.
     """
-    from acutance.image.io import FORMATS, format_of
+    from acutance.image.encode import FORMATS, format_of
     from acutance.inference.choice import Choice, candidates, choose_model
     from acutance.inference.upscaler import DEFAULT_MEMORY, Upscaler
 
@@ -202,7 +202,7 @@ def find_images(
     what an earlier call made, beside its source or ``into`` a folder, is left out too, unless
     ``upscaled_too``.
     """
-    from acutance.image.io import OTHER_SUFFIXES, SUFFIXES
+    from acutance.image.decode import OTHER_SUFFIXES, SUFFIXES
 
     sources: dict[str, Path] = {}
     for text in inputs:

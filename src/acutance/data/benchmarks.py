@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from acutance.data.degradation_pipeline import Preset, degrade, draw, generator_for
 from acutance.errors import UserError
-from acutance.image.io import SUFFIXES, open_picture, read_rgb
+from acutance.image.decode import SUFFIXES, open_picture, read_rgb
 from acutance.image.resize import resize
 
 CUSTOMARY_SETS = {"Set5": 5, "Set14": 14, "BSDS100": 100}

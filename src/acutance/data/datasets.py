@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acutance.errors import UserError
-from acutance.image.io import SUFFIXES, decode_rgb8
+from acutance.image.decode import SUFFIXES, decode_rgb8
 from acutance.image.resize import resize
 
 HELD_OUT_ONE_IN = 40

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from acutance.data.alignment import clear_shift
 from acutance.data.datasets import Pair, Photos, is_held_out, load_photos
 from acutance.errors import UserError
-from acutance.image.io import SUFFIXES, decode_rgb8
+from acutance.image.decode import SUFFIXES, decode_rgb8
 from acutance.image.resize import resize
 
 PARAMETERS = "degradations.jsonl"

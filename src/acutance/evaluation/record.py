@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from acutance.evaluation.table import Line
-from acutance.image.io import atomic
+from acutance.image.files import atomic
 from acutance.models.card import read_card, write_card
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from acutance.data.benchmarks import BenchmarkImage, images_in
 from acutance.errors import UserError
-from acutance.image.io import open_picture, read_rgb
+from acutance.image.decode import open_picture, read_rgb
 from acutance.image.resize import CUBIC, LANCZOS3, Kernel, resize
 from acutance.metrics.perceptual import Perceptual
 from acutance.metrics.protocol import Protocol, Score, measure

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from acutance.errors import UserError
-from acutance.image.io import make_folder
+from acutance.image.files import make_folder
 from acutance.metrics.protocol import Score
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from acutance.errors import UserError
-from acutance.image.io import PIXEL_LIMIT, open_picture
+from acutance.image.decode import PIXEL_LIMIT, open_picture
 from acutance.inference.blend import check_detail, detailed_model
 from acutance.inference.models import default_model, find_card, shipped
 from acutance.inference.source import ArraySource, PictureSource

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from acutance.errors import UserError
-from acutance.image.io import make_folder
+from acutance.image.files import make_folder
 from acutance.inference.backends.openvino import OpenVINOBackend
 from acutance.inference.blend import blend
 from acutance.models.card import Card, file_entry, read_card, write_card

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acutance.errors import UserError
-from acutance.image.io import Picture, pixels
+from acutance.image.decode import Picture, pixels
 
 FAR_OUTSIDE = 2.0
 """Floats above are not in [0, 1] with a little overshoot, but in 0..255 or so."""

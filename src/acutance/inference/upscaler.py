@@ -18,14 +18,9 @@ from numpy.typing import NDArray
 
 from acutance.errors import UserError
 from acutance.image.alpha import FILL_RADIUS, filled
-from acutance.image.io import (
-    PIXEL_LIMIT,
-    check_target,
-    make_folder,
-    nameless_file,
-    open_picture,
-    save_picture,
-)
+from acutance.image.decode import PIXEL_LIMIT, open_picture
+from acutance.image.encode import check_target, save_picture
+from acutance.image.files import make_folder, nameless_file
 from acutance.image.resize import resize
 from acutance.inference.backends.ensemble import SelfEnsemble
 from acutance.inference.backends.openvino import OpenVINOBackend

@@ -19,7 +19,8 @@ from acutance.data.datasets import Photos
 from acutance.data.pairs import load_training_data
 from acutance.errors import UserError
 from acutance.evaluation.provenance import commit
-from acutance.image.io import decode_rgb8, write_rgb8
+from acutance.image.decode import decode_rgb8
+from acutance.image.encode import write_rgb8
 from acutance.models.cost import channels_in, macs_per_lr_pixel
 from acutance.training import run_folder
 from acutance.training.config import TrainConfig
