@@ -482,12 +482,12 @@ def test_no_bar_where_there_is_no_terminal(acutance: Run, photo: Path, model: Pa
 STOPPED = """
 import os, signal, sys
 from acutance.cli.main import main
-from acutance.inference.upscaler import Upscaler
-number, run = int(sys.argv.pop()), Upscaler._tile_through
+from acutance.inference.tiled import TiledNetwork
+number, run = int(sys.argv.pop()), TiledNetwork._through
 def stop(*arguments):
     os.kill(os.getpid(), number)
     return run(*arguments)
-Upscaler._tile_through = stop
+TiledNetwork._through = stop
 main()
 """
 

@@ -63,4 +63,4 @@ def test_tiled_equals_untiled(model: Path, device: str, height: int, width: int)
 def test_little_memory_is_enough(model: Path) -> None:
     """Tiles are sized by the card's feature maps."""
     upscaler, generous = Upscaler(model, memory=64), Upscaler(model, memory=1024)
-    assert upscaler._tile < generous._tile
+    assert upscaler._network.tile < generous._network.tile

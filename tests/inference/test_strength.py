@@ -189,7 +189,7 @@ def test_every_picture_has_its_own_estimate(photo: Path, tmp_path: Path) -> None
     pictures = {"clean": scene(90, 110), "compressed": jpeg(scene(90, 110), 40)}
     for name, strength in (("clean", 0.0), ("compressed", 1.0), ("clean", 0.0)):
         backend = Planes()
-        upscaler._backend = backend
+        upscaler._network.backend = backend
         upscaler(pictures[name])
         write_rgb8(tmp_path / f"{name}.png", pictures[name])
         target = tmp_path / f"{name}2.png"
@@ -197,7 +197,7 @@ def test_every_picture_has_its_own_estimate(photo: Path, tmp_path: Path) -> None
         assert backend.seen == {strength}
         assert summary.strength == strength
     backend = Planes()
-    upscaler._backend = backend
+    upscaler._network.backend = backend
     source = tmp_path / "clean.png"
     summary = upscaler.upscale_file(source, tmp_path / "c.png", denoise=0.25)
     assert (summary.strength, backend.seen) == (0.25, {0.25})

@@ -68,7 +68,7 @@ def faked(
 ) -> tuple[Upscaler, FakeBackend]:
     upscaler = Upscaler(card, device="cpu", precision="fp32", **options)
     backend = FakeBackend(upscaler.scale, change)
-    upscaler._backend = backend
+    upscaler._network.backend = backend
     return upscaler, backend
 
 
@@ -109,7 +109,7 @@ def test_too_little_overlap_would_show(small: Path, one: Upscaler) -> None:
     import dataclasses
 
     tiled = Upscaler(small, device="cpu", precision="fp32", tile=16)
-    tiled.card = dataclasses.replace(tiled.card, receptive_field=2)
+    tiled._network.card = dataclasses.replace(tiled.card, receptive_field=2)
     lr = noise(45, 51, 3)
     assert (tiled(lr) != one(lr)).any()
 
@@ -580,7 +580,7 @@ class Nearest:
 
 folder, card = Path(sys.argv[1]), sys.argv[2]
 upscaler = Upscaler(card, device="cpu", precision="fp32", memory=16)
-upscaler._backend = Nearest()
+upscaler._network.backend = Nearest()
 for name in ("warm", "large"):
     upscaler.upscale_file(folder / f"{name}.png", folder / f"{name}.tiff")
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -648,14 +648,14 @@ def test_too_little_memory_of_a_device_is_said(
     def full(_: torch.Tensor) -> torch.Tensor:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(upscaler._backend._network, "forward", full)  # type: ignore[attr-defined]
+    monkeypatch.setattr(upscaler._network.backend._network, "forward", full)  # type: ignore[attr-defined]
     with pytest.raises(UserError, match="too little memory: give less --memory"):
         upscaler(noise(8, 8, 3))
 
 
 def test_an_engine_compiles_a_shape_once(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     upscaler = Upscaler(small, device="cpu", precision="fp32", tile=16)
-    backend = upscaler._backend
+    backend = upscaler._network.backend
     assert isinstance(backend, OpenVINOBackend)
     compiled: list[object] = []
     compile_model = backend._core.compile_model

@@ -93,7 +93,8 @@ def upscale(
     """
     from acutance.image.encode import FORMATS, format_of
     from acutance.inference.choice import Choice, candidates, choose_model
-    from acutance.inference.upscaler import DEFAULT_MEMORY, Upscaler
+    from acutance.inference.memory import DEFAULT_MEMORY
+    from acutance.inference.upscaler import Upscaler
 
     if not inputs:
         raise UsageError("no input: give an image, a folder or a glob pattern")

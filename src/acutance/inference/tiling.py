@@ -17,6 +17,11 @@ class Span:
     keep_start: int
     keep_stop: int
 
+    def kept(self, scale: int = 1) -> slice:
+        """The part to keep within what was read, ``scale`` times as long."""
+        start, stop = self.keep_start - self.read_start, self.keep_stop - self.read_start
+        return slice(start * scale, stop * scale)
+
 
 @dataclass(frozen=True)
 class Tile:

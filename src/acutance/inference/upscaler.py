@@ -3,12 +3,9 @@
 The command line, the evaluation and a Python program all run this code.
 """
 
-import math
 import os
 import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,35 +14,18 @@ import pyvips
 from numpy.typing import NDArray
 
 from acutance.errors import UserError
-from acutance.image.alpha import FILL_RADIUS, filled
 from acutance.image.decode import PIXEL_LIMIT, open_picture
 from acutance.image.encode import check_target, save_picture
 from acutance.image.files import make_folder, nameless_file
-from acutance.image.resize import resize
+from acutance.inference.backends.choose import choose_backend
 from acutance.inference.backends.ensemble import SelfEnsemble
-from acutance.inference.backends.openvino import OpenVINOBackend
-from acutance.inference.backends.protocol import Backend
-from acutance.inference.backends.torch import TorchBackend
 from acutance.inference.blend import blend, check_detail, ends_of_dial
+from acutance.inference.memory import DEFAULT_MEMORY, tile_size
 from acutance.inference.models import find_card
 from acutance.inference.source import ArraySource, PictureSource, Source
 from acutance.inference.strength import check_denoise, estimate
-from acutance.inference.tiling import Tile, split
-from acutance.models.card import Card, check_file, read_card
-from acutance.models.padding import padding_to_multiple
-from acutance.models.weights import Weights
-
-DEFAULT_MEMORY = 1024
-"""MiB that the tiles' arrays and feature maps may take."""
-
-BYTES_PER_VALUE = 4
-FEATURE_MAPS = 10
-"""Feature maps of a generator's full width alive at once, measured with OpenVINO: a tile of n LR
-pixels takes about ``n * 4 bytes * (10 * channels + 5 * 3 * scale^2)``. Where a card tells its
-``feature_values``, they stand for ``10 * channels``."""
-
-Progress = Callable[[int, int], None]
-"""Called with the tiles done and the tiles in all."""
+from acutance.inference.tiled import Progress, TiledNetwork
+from acutance.models.card import Card, check_sound, read_card
 
 
 @dataclass(frozen=True)
@@ -112,12 +92,11 @@ class Upscaler:
     ) -> None:
         card_path = find_card(str(model))
         self.card: Card = read_card(card_path)
-        _must_be_sound(self.card, card_path)
+        check_sound(self.card, card_path)
         self.scale = self.card.scale
         if threads is not None and threads < 1:
             raise UserError(f"threads must be at least 1, not {threads}")
-        if memory < 1:
-            raise UserError(f"memory must be at least 1 MiB, not {memory}")
+        tile = tile_size(self.card, memory, tile)
         check_denoise(denoise)
         if denoise and not self.card.takes_strength:
             raise UserError(
@@ -129,14 +108,14 @@ class Upscaler:
         mixed = blend(*ends_of_dial(card_path), detail) if detail else None
         self.name = mixed.name if mixed else self.card.name
         weights = mixed.weights if mixed else None
-        backend = _make_backend(self.card, card_path, device, threads, precision, weights)
-        self._backend: Backend = SelfEnsemble(backend) if best else backend
-        self._tile = self._tile_size(memory, tile)
+        backend = choose_backend(self.card, card_path, device, threads, precision, weights)
+        backend = SelfEnsemble(backend) if best else backend
+        self._network = TiledNetwork(self.card, backend, tile, self.name)
 
     @property
     def engine(self) -> str:
         """Engine, arithmetic and device in words."""
-        return self._backend.name
+        return self._network.backend.name
 
     def __call__(self, image: NDArray[Any] | str | Path) -> NDArray[Any]:
         """Upscale one picture.
@@ -217,7 +196,7 @@ class Upscaler:
                 raise UserError(f"not enough free space in {folder} for {width} x {height} pixels")
             with nameless_file(folder) as (raw, name):
                 dtype = np.dtype(np.uint16 if size == 2 else np.uint8)
-                for top, left, part in self._parts(pixels, strength, progress):
+                for top, left, part in self._network.parts(pixels, strength, progress):
                     _write_part(raw, _from_unit(part, dtype), top, left, width)
                 raw.flush()
                 form = "ushort" if size == 2 else "uchar"
@@ -249,128 +228,16 @@ class Upscaler:
         asked = self._denoise if denoise is None else denoise
         return estimate(source).strength if asked is None else asked
 
-    def _tile_size(self, memory: int, tile: int | None) -> int:
-        """LR pixels on a side that fit the memory, margins included."""
-        multiple = self.card.multiple
-        margin = 2 * -(-self.card.receptive_field // multiple) * multiple
-        if tile is not None:
-            if tile < multiple:
-                raise UserError(f"tile must be at least {multiple}, not {tile}")
-            return tile // multiple * multiple
-        features = self.card.feature_values
-        if not features:
-            features = FEATURE_MAPS * self.card.config.get("channels", [64])[0]
-        values = features + 5 * 3 * self.scale**2
-        side = int(math.sqrt(memory * 2**20 / (BYTES_PER_VALUE * values)))
-        if side - margin < 32:
-            least = (32 + margin) ** 2 * BYTES_PER_VALUE * values / 2**20
-            raise UserError(
-                f"memory of {memory} MiB is too little: give at least {math.ceil(least)}"
-            )
-        return (side - margin) // multiple * multiple
-
     def _assembled(
         self, source: Source, dtype: np.dtype[Any], *, clip: bool = True
     ) -> NDArray[Any]:
         """The whole upscaled picture, ``(s*H, s*W, C)``."""
         s = self.scale
         result = np.empty((s * source.height, s * source.width, source.bands), dtype)
-        for top, left, part in self._parts(source, self._strength(source), clip=clip):
+        for top, left, part in self._network.parts(source, self._strength(source), clip=clip):
             bottom, right = top + part.shape[0], left + part.shape[1]
             result[top:bottom, left:right] = _from_unit(part, dtype)
         return result
-
-    def _parts(
-        self,
-        source: Source,
-        strength: float | None,
-        progress: Progress | None = None,
-        *,
-        clip: bool = True,
-    ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-        """Upscaled parts, ``(top, left, (h, w, C))``, which cover the picture without overlap."""
-        s, multiple = self.scale, self.card.multiple
-        reach, size = self.card.receptive_field, self._tile
-        if source.bands in (2, 4):
-            further = -(-FILL_RADIUS // multiple) * multiple
-            reach, size = reach + further, max(size - 2 * further, multiple)
-        rows = split(
-            source.height + padding_to_multiple(source.height, multiple),
-            source.width + padding_to_multiple(source.width, multiple),
-            size,
-            overlap=reach,
-            multiple=multiple,
-        )
-        tiles = [
-            tile
-            for row in rows
-            for tile in row
-            # The padding alone can fill the last part.
-            if tile.y.keep_start < source.height and tile.x.keep_start < source.width
-        ]
-        for i, tile in enumerate(tiles, start=1):
-            part = self._tile_through(source, tile, strength)
-            top, left = tile.y.keep_start, tile.x.keep_start
-            part = part[: (source.height - top) * s, : (source.width - left) * s]
-            yield top * s, left * s, part.clip(0, 1) if clip else part
-            if progress:
-                progress(i, len(tiles))
-
-    def _tile_through(
-        self, source: Source, tile: Tile, strength: float | None
-    ) -> NDArray[np.float32]:
-        """One tile's kept part, all bands."""
-        s = self.scale
-        pixels_HWC = _read_padded(source, tile)
-        bands = source.bands
-        colour, alpha = pixels_HWC, None
-        if bands in (2, 4):
-            colour, alpha = pixels_HWC[:, :, :-1], pixels_HWC[:, :, -1:]
-            colour = filled(colour, alpha)
-        if colour.shape[2] == 1:
-            colour = np.repeat(colour, 3, axis=2)
-        planes = colour
-        if strength is not None:
-            planes = np.pad(colour, ((0, 0), (0, 0), (0, 1)), constant_values=strength)
-        sr_NCHW = self._backend.run(planes.transpose(2, 0, 1)[None])
-        high, wide = colour.shape[0] * s, colour.shape[1] * s
-        if sr_NCHW.shape != (1, 3, high, wide):
-            raise UserError(
-                f"model '{self.name}' does not upscale by {s} as its card says; get it anew"
-            )
-        sr: NDArray[np.float32] = sr_NCHW[0].transpose(1, 2, 0)
-        keep = (
-            slice(
-                (tile.y.keep_start - tile.y.read_start) * s,
-                (tile.y.keep_stop - tile.y.read_start) * s,
-            ),
-            slice(
-                (tile.x.keep_start - tile.x.read_start) * s,
-                (tile.x.keep_stop - tile.x.read_start) * s,
-            ),
-        )
-        sr = sr[keep]
-        if not np.isfinite(sr).all():
-            raise UserError(
-                f"model '{self.name}' gave invalid numbers; try --device cpu, or another model"
-            )
-        if bands in (1, 2):
-            sr = sr.mean(axis=2, keepdims=True)
-        if alpha is None:
-            return sr
-        alpha = resize(alpha, high, wide)[keep].clip(0, 1)
-        return np.concatenate([sr.clip(0, 1) * (alpha > 0), alpha], axis=2)
-
-
-def _read_padded(source: Source, tile: Tile) -> NDArray[np.float32]:
-    """What a tile reads; beyond the right and bottom edges the picture is mirrored."""
-    top, left = tile.y.read_start, tile.x.read_start
-    bottom, right = tile.y.read_stop, tile.x.read_stop
-    inside = source.read(
-        top, left, min(bottom, source.height) - top, min(right, source.width) - left
-    )
-    extra = (bottom - top - inside.shape[0], right - left - inside.shape[1])
-    return np.pad(inside, ((0, extra[0]), (0, extra[1]), (0, 0)), mode="symmetric")
 
 
 def _write_part(
@@ -389,46 +256,3 @@ def _from_unit(image: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]
         image = np.rint(image * np.float32(np.iinfo(dtype).max))
     result: NDArray[Any] = image.astype(dtype)
     return result
-
-
-def _must_be_sound(card: Card, path: Path) -> None:
-    """Raise UserError when a card, which anyone can edit, holds what no tile can be cut by."""
-    numbers = {"scale": card.scale, "multiple": card.multiple}
-    wrong = [key for key, value in numbers.items() if not isinstance(value, int) or value < 1]
-    if not isinstance(card.receptive_field, int) or card.receptive_field < 0:
-        wrong.append("receptive_field")
-    channels: Any = card.config.get("channels", [64]) if isinstance(card.config, dict) else []
-    widths = channels if isinstance(channels, list) else [channels]
-    if not widths or not all(isinstance(width, int) and width > 0 for width in widths):
-        wrong.append("config")
-    if wrong:
-        raise UserError(f"{path} is damaged ({', '.join(wrong)}): get the model anew")
-
-
-def _make_backend(
-    card: Card,
-    card_path: Path,
-    device: str,
-    threads: int | None,
-    precision: str,
-    weights: Weights | None,
-) -> Backend:
-    """The engine for a device; files are checked against the card before they are used."""
-    if device == "auto":
-        device = "cuda" if _has_cuda() else "cpu"
-    if device == "cpu":
-        check_file(card, card_path.parent, "onnx")
-        return OpenVINOBackend(
-            card, card_path.parent, threads=threads, precision=precision, weights=weights
-        )
-    device = device.removeprefix("torch-")
-    return TorchBackend(card_path, device=device, threads=threads, weights=weights)
-
-
-def _has_cuda() -> bool:
-    """Whether PyTorch is there and finds a GPU; PyTorch is imported only where a driver is."""
-    if shutil.which("nvidia-smi") is None or find_spec("torch") is None:
-        return False
-    import torch
-
-    return bool(torch.cuda.is_available())

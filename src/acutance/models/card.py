@@ -87,6 +87,20 @@ def read_card(path: Path) -> Card:
         ) from error
 
 
+def check_sound(card: Card, path: Path) -> None:
+    """Raise UserError when a card, which anyone can edit, holds what no tile can be cut by."""
+    numbers = {"scale": card.scale, "multiple": card.multiple}
+    wrong = [key for key, value in numbers.items() if not isinstance(value, int) or value < 1]
+    if not isinstance(card.receptive_field, int) or card.receptive_field < 0:
+        wrong.append("receptive_field")
+    channels: Any = card.config.get("channels", [64]) if isinstance(card.config, dict) else []
+    widths = channels if isinstance(channels, list) else [channels]
+    if not widths or not all(isinstance(width, int) and width > 0 for width in widths):
+        wrong.append("config")
+    if wrong:
+        raise UserError(f"{path} is damaged ({', '.join(wrong)}): get the model anew")
+
+
 def write_card(path: Path, card: Card) -> None:
     """Write a card as readable JSON."""
     text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n"
