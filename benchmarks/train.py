@@ -25,7 +25,7 @@ from acutance.training import run_folder
 from acutance.training.config import PatchPhase, TrainConfig
 from acutance.training.ema import ExponentialMovingAverage
 from acutance.training.hardware import choose_device, choose_precision, describe
-from acutance.training.loop import new_optimiser
+from acutance.training.optimiser import new_optimiser
 from acutance.training.outputs import AllOutputs
 from acutance.training.state import Counters, TrainState
 from acutance.training.step import train_step

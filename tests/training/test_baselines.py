@@ -13,8 +13,8 @@ from acutance.models.catalogue import build
 from acutance.recipes.catalogue import RECIPES, recipe
 from acutance.training import run_folder
 from acutance.training.config import PatchPhase
-from acutance.training.loop import train
 from acutance.training.outputs import AllOutputs
+from acutance.training.train import train
 
 BASELINES = [name for name in RECIPES if recipe(name).network != "generator"]
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from acutance.training import run_folder
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
 from acutance.training.gan.config import GanConfig
-from acutance.training.loop import train
+from acutance.training.train import train
 
 CONFIG = TrainConfig(
     recipe="test",
@@ -39,7 +39,7 @@ import json, os, sys, time
 from pathlib import Path
 from acutance.errors import UserError
 from acutance.training.config import TrainConfig
-from acutance.training.loop import train
+from acutance.training.train import train
 data, run, config = sys.argv[1:4]
 pause = float(sys.argv[4])
 def report(line):

@@ -30,8 +30,9 @@ from acutance.training.gan.frontier import Floors, best, frontier, perception
 from acutance.training.gan.perception import perceptual_loss
 from acutance.training.gan.stage import GanStage, new_opponent, perceptual_side, shown_side
 from acutance.training.gan.step import gan_step
-from acutance.training.loop import Stopped, train
+from acutance.training.loop import Stopped
 from acutance.training.state import Counters, TrainState
+from acutance.training.train import train
 
 EVERYTHING = GanConfig(
     channels=4,

@@ -20,7 +20,8 @@ from safetensors.torch import load_file
 from acutance.errors import UserError
 from acutance.training import run_folder
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
-from acutance.training.loop import Stopped, train
+from acutance.training.loop import Stopped
+from acutance.training.train import train
 
 CONFIG = TrainConfig(
     recipe="test",
@@ -156,7 +157,7 @@ def test_kill_9_then_resume_gives_the_same_weights(
 import dataclasses, json, time
 from pathlib import Path
 from acutance.training.config import TrainConfig
-from acutance.training.loop import train
+from acutance.training.train import train
 config = TrainConfig.from_dict(json.loads({CONFIG.to_json()!r}))
 config = dataclasses.replace(config, checkpoint_minutes=0.0)
 train(config, data=Path({str(photos)!r}), run=Path({str(run)!r}), threads=1,
@@ -259,6 +260,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(
 def test_damaged_checkpoint_is_one_line(photos: Path, tmp_path: Path, uninterrupted: Path) -> None:
     run = tmp_path / "run"
     (run / "checkpoints").mkdir(parents=True)
+    (run / run_folder.CONFIG).write_bytes((uninterrupted / run_folder.CONFIG).read_bytes())
     (run / run_folder.LAST).write_bytes((uninterrupted / run_folder.LAST).read_bytes()[:5000])
     with pytest.raises(UserError, match="cannot resume"):
         train(CONFIG, data=photos, run=run, resume=True, report=quiet)

@@ -9,8 +9,9 @@ from torch import nn
 
 import acutance.training.muon
 from acutance.errors import UserError
-from acutance.training.loop import Stopped, train
+from acutance.training.loop import Stopped
 from acutance.training.muon import ADAMW_SIZE, Muon, orthogonalised
+from acutance.training.train import train
 
 from .test_loop import CONFIG, assert_same_weights, quiet
 

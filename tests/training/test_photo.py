@@ -20,8 +20,9 @@ from acutance.models.generator import Generator, GeneratorConfig
 from acutance.recipes.photo import GAN
 from acutance.training import run_folder
 from acutance.training.config import LossPhase, PatchPhase, TrainConfig
-from acutance.training.loop import Stopped, train
+from acutance.training.loop import Stopped
 from acutance.training.samplers import MixedSampler, build_sampler
+from acutance.training.train import train
 from acutance.training.validation import hold_out, validate
 
 CONFIG = TrainConfig(

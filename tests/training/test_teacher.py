@@ -11,10 +11,10 @@ from acutance.models.describe import describe
 from acutance.models.generator import Generator, GeneratorConfig
 from acutance.training.distributed import processes
 from acutance.training.ema import ExponentialMovingAverage
-from acutance.training.loop import train
 from acutance.training.run_folder import load_teacher
 from acutance.training.state import Counters, TrainState
 from acutance.training.step import PixelStage
+from acutance.training.train import train
 
 from .test_loop import CONFIG, quiet
 

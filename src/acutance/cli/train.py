@@ -62,8 +62,8 @@ def train(
     from acutance.recipes.catalogue import command
     from acutance.recipes.catalogue import recipe as recipe_by_name
     from acutance.training.loop import Stopped
-    from acutance.training.loop import train as run_training
     from acutance.training.run_folder import read_config
+    from acutance.training.train import train as run_training
 
     pairs = {}
     for setting in settings:

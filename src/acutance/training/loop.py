@@ -1,177 +1,40 @@
-"""The training loop: photos in memory, a step on one screen, a folder that survives a kill."""
+"""The training loop: when a run steps, logs, validates, saves and stops."""
 
-import contextlib
-import dataclasses
 import json
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from acutance.data.datasets import Photos
-from acutance.data.pairs import load_training_data
 from acutance.errors import UserError
-from acutance.evaluation.provenance import commit
 from acutance.image.decode import decode_rgb8
 from acutance.image.encode import write_rgb8
 from acutance.models.cost import channels_in, macs_per_lr_pixel
 from acutance.training import run_folder
 from acutance.training.config import TrainConfig
-from acutance.training.distributed import Processes, device_name, processes
-from acutance.training.ema import ExponentialMovingAverage
-from acutance.training.gan.stage import GanStage, new_opponent
-from acutance.training.hardware import choose_device, choose_precision, describe, matmul_peak
+from acutance.training.distributed import Processes
+from acutance.training.gan.stage import GanStage
+from acutance.training.hardware import matmul_peak
 from acutance.training.log import RunLog
-from acutance.training.muon import Muon
 from acutance.training.outputs import AllOutputs
 from acutance.training.samplers import build_sampler
 from acutance.training.schedule import learning_rate_factor, phase_at
 from acutance.training.sheet import bicubic, sheet
-from acutance.training.start import renew_dead, start_from
 from acutance.training.state import Counters, TrainState
 from acutance.training.step import PixelStage, Stage, StepResult
 from acutance.training.validation import SAMPLES, hold_out, validate
 
 MOST_SKIPS = 50  # consecutive steps without finite gradients before the run gives up
-RENEWED_BY = 16  # held-out photos in which a unit must be dead to get fresh weights
 BACKWARD_AND_FORWARD = 3  # a training step costs about three forward passes
 
 
 class Stopped(Exception):  # noqa: N818 - like KeyboardInterrupt, not an error
     """The run was asked to stop, has saved its state and can be resumed."""
-
-
-def train(
-    config: TrainConfig,
-    *,
-    data: Path,
-    run: Path,
-    resume: bool = False,
-    device: str = "auto",
-    threads: int | None = None,
-    command: str = "",
-    report: Callable[[str], None] = print,
-) -> Path:
-    """Train to the end of the schedule and return the run folder.
-
-    Args:
-        config: the run; with ``resume`` it must be the stored one.
-        data: folder or tar file of photos, or folder of pairs (``acutance.data.pairs``).
-        run: run folder, new or empty unless ``resume``.
-        resume: go on from the last checkpoint.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        threads: CPU threads.
-        command: a command that would train the same model, for the card.
-        report: takes lines for the person who waits.
-
-    Raises:
-        UserError: unusable data, folder or checkpoint; divergence.
-        Stopped: after a signal, when the state is saved.
-    """
-    if resume != (run / run_folder.LAST).exists():
-        raise UserError(
-            f"nothing to resume in {run}; leave --resume out"
-            if resume
-            else f"{run} already holds a run; go on with --resume or give another folder"
-        )
-    if not resume and any((run / name).exists() for name in (run_folder.CONFIG, run_folder.EMA)):
-        try:
-            run_folder.read_config(run)  # of a run that was killed before its first checkpoint
-        except UserError:
-            raise UserError(f"{run} holds files of something else: give another folder") from None
-    if threads is not None:
-        if threads < 1:
-            raise UserError(f"threads must be at least 1, not {threads}")
-        torch.set_num_threads(threads)
-    place = choose_device(device_name(device))
-    with processes(place) as together:
-        _train(config, data, run, resume, place, together, command, report)
-    return run
-
-
-def _train(
-    config: TrainConfig,
-    data: Path,
-    run: Path,
-    resume: bool,
-    place: torch.device,
-    together: Processes,
-    command: str,
-    report: Callable[[str], None],
-) -> None:
-    """Build everything that a run needs and start its loop; in each of the run's processes."""
-    if not together.first:
-        report = _keep_quiet
-    # Each process times its own processor: all take fp32 where one wants it.
-    wants_fp32 = choose_precision(config.precision, place) == torch.float32
-    dtype = torch.float32 if together.largest(wants_fp32)[0] else torch.bfloat16
-    torch.manual_seed(config.seed)
-    if config.network == "generator" and config.slope is None:
-        slope = run_folder.start_slope(config.start) if config.start and not resume else 0.0
-        if resume and (run / run_folder.CONFIG).exists():
-            slope = run_folder.read_config(run).slope or 0.0
-        config = dataclasses.replace(config, slope=slope)
-    network = run_folder.new_network(config).to(place)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if config.start and not resume:
-        start_from(network, config.start, report)
-    if config.gan and config.gan.perceptual_weight and not config.gan.sees:
-        report("no perceptual loss: --set gan.backbones=FOLDER gives it its network (docs/gan.md)")
-    state = TrainState(
-        network=network,
-        ema=ExponentialMovingAverage(network, config.ema),
-        optimiser=new_optimiser(network, config, place),
-        generator=torch.Generator().manual_seed(config.seed),
-        counters=Counters(),
-        opponent=new_opponent(config, place) if config.gan else None,
-    )
-    if resume:
-        state.load(run / run_folder.LAST)
-        before = run_folder.read_config(run)
-        other_end = (config.max_minutes, config.steps) != (before.max_minutes, before.steps)
-        if other_end and progress_of(config, state.counters) >= 1:
-            spent = f"{state.counters.seconds / 60:.2f} minutes and {state.counters.step} steps"
-            raise UserError(f"{spent} are spent, and the run would end unannealed: give more")
-        for change in config.changes(before):
-            state.counters.changes.append(f"from step {state.counters.step}: {change}")
-    photos = load_training_data(
-        data,
-        scale=config.scale,
-        smallest_lr=min(p.patch for p in config.patches),
-        copies=config.copies,
-    )
-    report(photos.summary())
-    if config.start and not resume and config.slope and not run_folder.start_slope(config.start):
-        held_out = hold_out(
-            (photos.held_out or photos.train)[:RENEWED_BY],
-            scale=config.scale,
-            degraded=config.degradations is not None,
-        )
-        dead, units = renew_dead(network, [held.tensor(place) for held in held_out])
-        state.ema = ExponentialMovingAverage(network, config.ema)
-        report(f"{dead} of {units} units were dead and have fresh weights")
-    if together.first:
-        run.mkdir(parents=True, exist_ok=True)
-        run_folder.write_atomically(run / run_folder.CONFIG, config.to_json())
-    facts = {
-        "recipe": config.recipe,
-        "command": command,
-        **run_folder.before(config.start, run if resume else None),
-        **photos.facts(),
-        "commit": commit(),
-        "precision": "fp32" if dtype == torch.float32 else "bf16",
-        "hardware": describe(place) + (f", {together.count} processes" * (together.count > 1)),
-    }
-    loop = _Loop(config, state, photos, run, place, together, dtype, facts, report)
-    with _stop_on_signals() as asked_to_stop:
-        loop.run_until_done(asked_to_stop)
 
 
 def progress_of(config: TrainConfig, counters: Counters) -> float:
@@ -182,11 +45,7 @@ def progress_of(config: TrainConfig, counters: Counters) -> float:
     return min(1.0, counters.step / config.steps)
 
 
-def _keep_quiet(_line: str) -> None:
-    """What the processes but the first report."""
-
-
-class _Loop:
+class Loop:
     """The stateful shell around ``train_step``: when to log, validate, save and stop."""
 
     def __init__(
@@ -420,37 +279,3 @@ class _Loop:
         run_folder.write_atomically(
             self.run / run_folder.SUMMARY, json.dumps(summary, indent=2) + "\n"
         )
-
-
-def new_optimiser(
-    network: nn.Module, config: TrainConfig, place: torch.device
-) -> torch.optim.Optimizer:
-    """AdamW or Muon, as the configuration says."""
-    settings: dict[str, Any] = {
-        "lr": config.learning_rate,
-        "betas": config.betas,
-        "weight_decay": config.weight_decay,
-    }
-    if config.optimiser == "muon":
-        return Muon(network.parameters(), **settings)
-    return torch.optim.AdamW(network.parameters(), fused=place.type in ("cpu", "cuda"), **settings)
-
-
-@contextlib.contextmanager
-def _stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a question that the loop asks between steps."""
-    asked = False
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-
-    previous = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(ValueError):  # not in the main thread: no handlers there
-            previous[number] = signal.signal(number, ask)
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
