@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from acutance.cli.upscale import Outcome, exit_if_failed, find_images, tell_unread
+from acutance.cli.batch import Outcome, exit_if_failed, find_images, tell_unread
 from acutance.errors import UsageError, UserError
 
 PARAMETERS = "degradations.jsonl"
