@@ -21,9 +21,9 @@ LOSSES = (LossPhase(until=1.0, content="mse", alpha=1e-3, beta=0.03, log=True),)
 def photo_x4() -> TrainConfig:
     """The base generator for photos at x4, from the shipped bicubic model.
 
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 35 minutes; the shipped model had
-    4,200 steps, 55 minutes of a shared core: 27.51 dB on clean pictures at strength 0, where
-    base-x4 has 27.64, mean of the three sets by ``poster2017``; degraded ones: docs/photos.md.
+    Hardware: one core of an Intel Xeon in fp32. Time: 75 minutes; measured: 27.51 dB on clean
+    pictures at strength 0, where base-x4 has 27.64, mean of the three sets by ``poster2017``;
+    degraded ones: docs/photos.md.
     Command: ``acutance train photo-x4 --from base-x4 --data DIR --out RUN``
     """
     return TrainConfig(
@@ -32,9 +32,10 @@ def photo_x4() -> TrainConfig:
         scale=4,
         start="base-x4",
         steps=None,
-        max_minutes=35,
-        learning_rate=7e-4,
-        anneal=0.75,
+        max_minutes=75,
+        optimiser="muon",
+        learning_rate=1e-3,
+        anneal=0.95,
         copies=COPIES,
         losses=LOSSES,
         degradations="degraded",
@@ -48,22 +49,20 @@ def photo_x4() -> TrainConfig:
 def photo_x2() -> TrainConfig:
     """The base generator for photos at x2, from the shipped bicubic model.
 
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 35 minutes; the shipped model had
-    15, then 17 more, then 40 of an Intel Xeon core with Muon, and is the mean of the weights before
-    and after these: 32.18 dB on clean pictures at strength 0, where base-x2 has 32.32.
+    Time: 75 minutes, not yet run so. The shipped model, of three levels, had 15 and 17 of one core
+    of an AMD EPYC (Zen 4), then 40 of an Intel Xeon core, these with Muon, and is the mean of the
+    weights before and after: 32.18 dB on clean pictures at strength 0, where base-x2 has 32.32.
     Command: ``acutance train photo-x2 --from base-x2 --data DIR --out RUN``
     """
-    return dataclasses.replace(
-        photo_x4(), recipe="photo-x2", scale=2, start="base-x2", max_minutes=35
-    )
+    return dataclasses.replace(photo_x4(), recipe="photo-x2", scale=2, start="base-x2")
 
 
 def gan_photo_x4() -> TrainConfig:
     """The photo model at x4, trained further against a discriminator; see docs/gan.md.
 
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 48 minutes, of which the weights
-    of minute 20 were chosen, without zoom and checkerboard, then five with them and a lambda of
-    0.3; docs/photos.md has the figures.
+    Hardware: one core of an Intel Xeon in fp32. Time: 48 minutes; the shipped model had 28, of
+    which the weights of minute 9 were chosen, and 13 more with a lambda of 0.3, of which those of
+    minute 5 were, three quarters of which ship; docs/photos.md has the figures.
     Command:
     ``acutance train gan-photo-x4 --from photo-x4 --data DIR --out RUN --set gan.backbones=DIR``
     """
@@ -72,6 +71,7 @@ def gan_photo_x4() -> TrainConfig:
         recipe="gan-photo-x4",
         start="photo-x4",
         max_minutes=48,
+        optimiser="adamw",
         anneal=0.4,
         learning_rate=gan.RATE,
         betas=gan.BETAS,
