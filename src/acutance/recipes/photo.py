@@ -62,7 +62,7 @@ def gan_photo_x4() -> TrainConfig:
 
     Hardware: one core of an Intel Xeon in fp32. Time: 48 minutes; the shipped model had 28, of
     which the weights of minute 9 were chosen, and 13 more with a lambda of 0.3, of which those of
-    minute 5 were, three quarters of which ship; docs/photos.md has the figures.
+    minute 5 were, six tenths of which ship; docs/photos.md has the figures.
     Command:
     ``acutance train gan-photo-x4 --from photo-x4 --data DIR --out RUN --set gan.backbones=DIR``
     """
