@@ -9,25 +9,13 @@ import os
 
 from rich.console import Console
 
-COMMANDS = (
-    "upscale",
-    "models",
-    "evaluate",
-    "benchmark",
-    "train",
-    "export",
-    "blend",
-    "degrade",
-    "import-weights",
-)
-
 
 def page() -> str:
     """The whole page; the same whatever the terminal."""
     from acutance.cli.main import app
 
     parts = ["# Command line\n\nMade by `python docs/make_cli_page.py > docs/cli.md`.\n"]
-    for command in COMMANDS:
+    for command in (name for name in app if not name.startswith("-")):
         stream = io.StringIO()
         console = Console(file=stream, width=100, color_system=None, force_terminal=False)
         with contextlib.suppress(SystemExit):

@@ -104,6 +104,26 @@ def test_a_blend_upscales_as_detail_does(
     assert "exists: give --overwrite" in one_line(again)
 
 
+def test_an_ensemble_upscales_as_the_mean_of_its_members(
+    acutance: Run, photo: Path, pair: Path, tmp_path: Path
+) -> None:
+    members = (pair, pair.with_name("tiny-gan-x2.json"))
+    arguments = ("ensemble", *members, "--out", tmp_path, "--name", "two")
+    assert "'bicubic' and 'gan' are no ensemble" in one_line(acutance(*arguments))
+    members[1].write_text(members[1].read_text().replace('"gan"', '"bicubic"'))
+    assert acutance(*arguments).status == 0
+    pictures = []
+    for model in (tmp_path / "two.json", *members):
+        target = photo.with_name(f"{model.stem}.png")
+        options = ("--model", model, "-o", target, "--device", "torch-cpu")
+        assert acutance("upscale", photo, *options).status == 0
+        pictures.append(pyvips.Image.new_from_file(str(target)).cast("float"))
+    assert (pictures[1] - pictures[2]).abs().max() > 2
+    assert (pictures[0] - (pictures[1] + pictures[2]) / 2).abs().max() <= 1
+    assert "exists: give --overwrite" in one_line(acutance(*arguments))
+    assert "at least two members" in one_line(acutance("ensemble", pair, "--out", tmp_path))
+
+
 @pytest.fixture(scope="session")
 def photo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The card of an untrained model with a strength plane: bicubic."""

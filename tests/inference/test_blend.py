@@ -13,7 +13,7 @@ import torch
 import acutance.inference.export
 from acutance.errors import UserError
 from acutance.inference.blend import blend, detailed_model
-from acutance.inference.export import export_blend
+from acutance.inference.combine import export_blend
 from acutance.inference.upscaler import Upscaler
 from acutance.models.card import Card, file_entry, read_card, write_card
 from acutance.models.checkpoint import load_network

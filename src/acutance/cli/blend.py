@@ -37,7 +37,7 @@ def blend(
     need_torch()
     import logging
 
-    from acutance.inference.export import export_blend
+    from acutance.inference.combine import export_blend
     from acutance.inference.models import find_card
 
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

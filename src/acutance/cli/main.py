@@ -11,6 +11,7 @@ import acutance
 from acutance.cli.benchmark import benchmark
 from acutance.cli.blend import blend
 from acutance.cli.degrade import degrade
+from acutance.cli.ensemble import ensemble
 from acutance.cli.evaluate import evaluate
 from acutance.cli.export import export
 from acutance.cli.import_weights import import_weights
@@ -33,6 +34,7 @@ for command in (
     train,
     export,
     blend,
+    ensemble,
     degrade,
     import_weights,
 ):

@@ -121,10 +121,10 @@ def contenders(
     paths = [find_card(name) for name, card in shipped().items() if card.scale == scale]
     paths += [path for model in models if (path := find_card(model)) not in paths]
     cards = [(path, card) for path in paths if (card := read_card(path)).scale == scale]
-    cards.sort(key=lambda entry: (entry[1].network == "generator", entry[1].macs_per_lr_pixel))
+    cards.sort(key=lambda entry: (_ours(entry[1]), entry[1].macs_per_lr_pixel))
     for path, card in cards:
         found.append(_model(path, card, engine, best=False))
-        if card.kind == "bicubic" and card.network == "generator":
+        if card.kind == "bicubic" and _ours(card):
             found.append(_model(path, card, engine, best=True))
     return found
 
@@ -146,9 +146,14 @@ def _plain(upscale: Upscale) -> Callable[[str], Opened]:
     return lambda _: Opened(upscale, "NumPy fp64")
 
 
+def _ours(card: Card) -> bool:
+    """Whether it is no network of an earlier paper."""
+    return card.network not in NETWORK_NAMES
+
+
 def method_name(card: Card) -> str:
     """What a model is called in tables."""
-    if card.network == "generator":
+    if _ours(card):
         return f"Acutance {card.name}"
     name = NETWORK_NAMES[card.network]
     if "weights" in card.training:  # acutance import-weights made it
@@ -159,7 +164,7 @@ def method_name(card: Card) -> str:
 
 def _model(path: Path, card: Card, engine: Engine, *, best: bool) -> Contender:
     """A model with a card, plain or with its self-ensemble."""
-    ours, name = card.network == "generator", method_name(card)
+    ours, name = _ours(card), method_name(card)
     weights = next((f.sha256 for key, f in sorted(card.files.items(), reverse=True)), card.name)
     changes = "+consistent" if card.config.get("consistent") else ""
     group: Group = "weights" if "weights" in card.training else "acutance" if ours else "trained"

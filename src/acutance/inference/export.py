@@ -18,9 +18,8 @@ from torch import Tensor, nn
 from acutance.errors import UserError
 from acutance.image.files import make_folder
 from acutance.inference.backends.openvino import OpenVINOBackend
-from acutance.inference.blend import blend
-from acutance.models.card import Card, file_entry, read_card, write_card
-from acutance.models.checkpoint import load_network, save_network
+from acutance.models.card import Card, file_entry, write_card
+from acutance.models.checkpoint import save_network
 from acutance.models.cost import channels_in
 from acutance.models.weights import places, read_weights
 
@@ -88,50 +87,6 @@ def export(network: nn.Module, card: Card, folder: Path, *, overwrite: bool = Fa
             f"cannot write to {folder}: {reason}; check free space and permissions"
         ) from error
     return targets[2]
-
-
-def export_blend(
-    faithful: Path,
-    detailed: Path,
-    detail: float,
-    folder: Path,
-    *,
-    name: str | None = None,
-    overwrite: bool = False,
-) -> Path:
-    """Make a model of two, as ``blend`` mixes them, and return its card's path.
-
-    Args:
-        faithful: card of the one.
-        detailed: card of the other, a model of the same network.
-        detail: share of the other, 0 to 1.
-        folder: where the files go; made if missing.
-        name: of the model; ``FAITHFUL-detail-DETAIL`` by default.
-        overwrite: replace files of that name.
-
-    Raises:
-        UserError: as ``blend`` and ``export``.
-    """
-    mixed = blend(faithful, detailed, detail)
-    network, card = load_network(faithful)
-    other = read_card(detailed)
-    network.load_state_dict({key: torch.tensor(array) for key, array in mixed.weights.items()})
-    # A list: a model and what it was trained to again may have one name.
-    sources = [
-        {"name": part.name, "sha256": part.files["safetensors"].sha256} for part in (card, other)
-    ]
-    licences = dict.fromkeys((card.licence, other.licence))
-    card = dataclasses.replace(
-        card,
-        name=name or f"{card.name}-detail-{detail:g}",
-        kind=other.kind,
-        detail_of="",
-        files={},
-        training={"blend": mixed.name, "detail": detail, "of": sources},
-        metrics={},
-        licence=" and ".join(licences),
-    )
-    return export(network, card, folder, overwrite=overwrite)
 
 
 def write_onnx(path: Path, network: nn.Module, *, multiple: int, weights: Path) -> None:

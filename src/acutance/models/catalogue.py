@@ -7,6 +7,7 @@ from torch import nn
 
 from acutance.errors import UserError
 from acutance.models.drcn import DRCN, DRCNConfig
+from acutance.models.ensemble import Ensemble, EnsembleConfig
 from acutance.models.generator import Generator, GeneratorConfig
 from acutance.models.lapsrn import LapSRN, LapSRNConfig
 from acutance.models.scn import SCN, SCNConfig
@@ -23,6 +24,7 @@ class Network:
 
 NETWORKS: dict[str, Network] = {
     "generator": Network(GeneratorConfig, Generator),
+    "ensemble": Network(EnsembleConfig, Ensemble),
     "vdsr": Network(VDSRConfig, VDSR),
     "drcn": Network(DRCNConfig, DRCN),
     "lapsrn": Network(LapSRNConfig, LapSRN),

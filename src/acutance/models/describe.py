@@ -1,5 +1,7 @@
 """A network's card, as far as the network itself tells."""
 
+import dataclasses
+import json
 from typing import Any
 
 from torch import nn
@@ -23,7 +25,7 @@ def describe(network: nn.Module, *, key: str, name: str, **facts: Any) -> Card:
         kind="photo" if getattr(config, "strength", False) else "bicubic",
         scale=config.scale,
         network=key,
-        config={k: list(v) if isinstance(v, tuple) else v for k, v in vars(config).items()},
+        config=json.loads(json.dumps(dataclasses.asdict(config))),  # as a card's file gives it
         multiple=config.multiple,
         receptive_field=config.receptive_field,
         parameters=parameter_count(network),

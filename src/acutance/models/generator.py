@@ -132,6 +132,16 @@ class Generator(nn.Module):
 
     def forward_aligned(self, lr_NCHW: Tensor) -> Tensor:
         """Height and width are multiples of ``config.multiple``; what an export traces."""
+        if self.consistency is not None:
+            return self._picture(self.consistency.bicubic(lr_NCHW)) + self.dnn(lr_NCHW)
+        dnn = self.dnn(lr_NCHW)
+        if self.bicubic is None:
+            return dnn
+        bicubic: Tensor = self.bicubic(lr_NCHW[:, :3])
+        return bicubic + dnn
+
+    def dnn(self, lr_NCHW: Tensor) -> Tensor:
+        """``DNN(x)``: what is added to bicubic. Sizes as for ``forward_aligned``."""
         x = self.head(lr_NCHW)
         skips = []
         for level, down in enumerate(self.down):
@@ -145,13 +155,7 @@ class Generator(nn.Module):
         phases = self.tail(x)
         if self.consistency is not None:
             phases = self.consistency.complement(phases)
-            bicubic_phases = self.consistency.bicubic(lr_NCHW)
-            return self._picture(bicubic_phases) + self._picture(phases)
-        dnn = self._picture(phases)
-        if self.bicubic is None:
-            return dnn
-        bicubic: Tensor = self.bicubic(lr_NCHW[:, :3])
-        return bicubic + dnn
+        return self._picture(phases)
 
     def _picture(self, phases_NCHW: Tensor) -> Tensor:
         """``(N, 3*s*s, h, w)`` to ``(N, 3, s*h, s*w)``, fp32."""
