@@ -12,7 +12,17 @@ from cyclopts import Parameter
 
 from acutance.errors import UsageError, UserError
 
-FIXED = ("recipe", "network", "size", "scale", "consistent", "slope", "degradations", "start")
+FIXED = (
+    "recipe",
+    "network",
+    "size",
+    "scale",
+    "consistent",
+    "equivariant",
+    "slope",
+    "degradations",
+    "start",
+)
 """What decides the network, its input and where it came from: no matter of a resumed run."""
 
 

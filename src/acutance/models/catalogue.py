@@ -33,20 +33,17 @@ NETWORKS: dict[str, Network] = {
 
 SIZES: dict[str, dict[str, tuple[int, ...]]] = {
     "tiny": {"channels": (32,), "down_blocks": (4,), "up_blocks": ()},
-    "base": {"channels": (48, 96), "down_blocks": (2, 0), "up_blocks": (5,)},
-    "lean": {"channels": (48,), "down_blocks": (10,), "up_blocks": ()},
+    "lean": {"channels": (48,), "down_blocks": (7,), "up_blocks": ()},
+    "base": {"channels": (64,), "down_blocks": (8,), "up_blocks": ()},
     "large": {"channels": (96, 192, 256), "down_blocks": (4, 2, 2), "up_blocks": (12, 2)},
 }
-"""Generator sizes: about 0.1, 0.33, 0.44 and 3.6 million multiply-adds an LR pixel at x4.
+"""Generator sizes: about 0.09, 0.31, 0.62 and 3.6 million multiply-adds an LR pixel at x4.
 
-All blocks of tiny, base and lean are at LR size: those below died, or cost more than they gave
-(docs/benchmarks/log.md). Base has one level below, a downscaling layer and the way back, for what
-is smooth and large; lean has more blocks instead."""
+All blocks of tiny, lean and base are at LR size: those below died, or cost more than they gave
+(docs/benchmarks/log.md)."""
 
 OTHERWISE: dict[int, dict[str, dict[str, tuple[int, ...]]]] = {
-    3: {"base": SIZES["lean"]},
     8: {
-        "base": {"channels": (64, 96), "down_blocks": (2, 0), "up_blocks": (10,)},
         "base-three-levels": {
             "channels": (64, 96, 128),
             "down_blocks": (4, 2, 5),
@@ -54,9 +51,7 @@ OTHERWISE: dict[int, dict[str, dict[str, tuple[int, ...]]]] = {
         },
     },
 }
-"""Sizes that have another shape at a scale. At x3 base is lean, which at x4 was as good. At x8,
-where a picture has a quarter of x4's LR pixels, base is larger: a million multiply-adds of each,
-less than what it takes at x4 for the same output."""
+"""Sizes that have another shape at a scale."""
 
 TWO_LEVELS: dict[str, tuple[int, ...]] = {
     "channels": (32, 48),
@@ -78,7 +73,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "tiny-without-residuals": {**TWO_LEVELS, "residuals": False},
     "base-three-levels": THREE_LEVELS,
     "base-two-levels": {"channels": (48, 96), "down_blocks": (3, 2), "up_blocks": (5,)},
-    "base-without-downscaling": SIZES["lean"],
+    "base-without-downscaling": {"channels": (48,), "down_blocks": (10,), "up_blocks": ()},
 }
 """A generator of tiny's cost with all parts of the 2017 system, and without one of them each; and
 what base was, with blocks on three levels, and with fewer levels: more blocks at LR size where less

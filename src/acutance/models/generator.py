@@ -10,16 +10,21 @@ A generator for photos takes a fourth plane, constant over the picture: how much
 compression to remove (Zhang, Zuo and Zhang, "FFDNet", IEEE TIP 2018, gives a denoiser its noise
 level so).
 
+With ``equivariant`` it commutes with flips and quarter turns (``equivariance.py``), where the sides
+are multiples of ``config.multiple``.
+
 With ``consistent`` the result, made small again, is the input: the DNN adds only what the input
 does not tell (``consistency.py``), ``G(x) = Bicubic'(x) + P DNN(x)``.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from acutance.models.blocks import BicubicUpscale, Up, pad_to_multiple, residual_blocks
 from acutance.models.consistency import Consistency
+from acutance.models.equivariance import Channels, tie
 
 SCALES = (2, 3, 4, 8)
 
@@ -48,6 +53,8 @@ class GeneratorConfig:
     """Whether the result, reduced, is the input. For clean inputs: noise in them stays."""
     slope: float = 0.0
     """What the blocks' ReLUs do to negative values; 0 is the plain one."""
+    equivariant: bool = False
+    """Whether the weights are tied so that the network commutes with flips and quarter turns."""
 
     def __post_init__(self) -> None:
         # JSON gives lists; tuples keep the config hashable.
@@ -61,6 +68,8 @@ class GeneratorConfig:
             )
         if not 0 <= self.slope < 1:
             raise ValueError(f"slope must be at least 0 and less than 1, not {self.slope}")
+        if self.equivariant and any(width % 8 for width in self.channels):
+            raise ValueError("equivariant needs channels in multiples of 8")
         if self.consistent and (self.strength or not self.bicubic):
             raise ValueError("consistent needs bicubic, and no strength: noise is not to be kept")
 
@@ -122,6 +131,22 @@ class Generator(nn.Module):
         nn.init.zeros_(self.tail.bias)
         if self.bicubic is not None:
             nn.init.zeros_(self.tail.weight)
+        if config.equivariant:
+            self._tie()
+
+    def _tie(self) -> None:
+        """Tie the weights of every convolution."""
+        colours, features = Channels(turning=False), Channels(turning=True)
+        tie(self.head, inputs=colours, outputs=features)
+        for part in (self.encoder, self.decoder, self.down):
+            for module in part.modules():
+                if isinstance(module, nn.Conv2d):
+                    tie(module, inputs=features, outputs=features)
+        for up in self.up.modules():
+            if isinstance(up, Up):
+                tie(up.conv, inputs=features, outputs=dataclasses.replace(features, upscale=2))
+        pixels = dataclasses.replace(colours, upscale=self.config.scale)
+        tie(self.tail, inputs=features, outputs=pixels)
 
     def forward(self, lr_NCHW: Tensor) -> Tensor:
         """Any height and width: pads right and bottom symmetrically, and crops."""

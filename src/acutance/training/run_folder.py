@@ -86,6 +86,10 @@ def new_network(config: TrainConfig) -> nn.Module:
         if config.network != "generator" or config.degradations is not None:
             raise UserError("only a generator for clean pictures can be 'consistent'")
         shape = dataclasses.replace(shape, consistent=True)
+    if config.equivariant:
+        if config.network != "generator":
+            raise UserError(f"'equivariant' is the generator's; {config.network} has its paper's")
+        shape = dataclasses.replace(shape, equivariant=True)
     if config.slope:
         if config.network != "generator":
             raise UserError(f"'slope' is the generator's; {config.network} has its paper's")

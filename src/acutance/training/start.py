@@ -8,7 +8,11 @@ from torch import Tensor, nn
 
 from acutance.errors import UserError
 from acutance.models.blocks import ResidualBlock
+from acutance.models.equivariance import retie
 from acutance.training import run_folder
+
+TIED = 1e-2
+"""Part of a tensor's length by which tied weights may differ, stored in 16 bits or trained long."""
 
 
 def start_from(network: nn.Module, start: str, report: Callable[[str], None]) -> None:
@@ -20,7 +24,7 @@ def start_from(network: nn.Module, start: str, report: Callable[[str], None]) ->
         report: takes the line for the user.
 
     Raises:
-        UserError: nothing fits.
+        UserError: nothing fits, or an equivariant network would start from one that is not.
     """
     weights = run_folder.load_start(start)
     fresh, wider = [], []
@@ -35,6 +39,11 @@ def start_from(network: nn.Module, start: str, report: Callable[[str], None]) ->
             _widen(parameter, old)
     if len(fresh) == len(list(network.parameters())):
         raise UserError(f"nothing in {start} fits this network; start from a model of its size")
+    if retie(network) > TIED:
+        raise UserError(
+            f"{start} does not commute with flips and turns: give --set equivariant=false, or start "
+            "from nothing or from a model that does"
+        )
     own = {name for name, _ in network.named_parameters()}
     left = dict.fromkeys(name.rpartition(".")[0] for name in weights if name not in own)
     report(
@@ -94,6 +103,7 @@ def renew_dead(network: nn.Module, pictures_1CHW: Sequence[Tensor]) -> tuple[int
         for own, new in zip(block.conv1.parameters(), fresh.parameters(), strict=True):
             own[dead] = new.to(own.device)[dead]
         block.conv2.weight[:, dead] = 0
+    retie(network)
     units = torch.cat([*highest.values(), torch.zeros(0)])
     return int((units <= 0).sum()), len(units)
 
