@@ -43,11 +43,16 @@ def alpha_phases(alpha: float) -> str:
     return "losses=" + json.dumps([{"until": 0.75, "content": "l1"}, last])
 
 
-TINY = ("tiny-x4", "size=tiny-two-levels", "slope=0")
+FREE = ("slope=0", "equivariant=false")
+"""Plain ReLUs and free weights, as all networks had before they were equivariant."""
+
+TINY = ("tiny-x4", "size=tiny-two-levels", *FREE)
 """A generator of tiny's cost that has all parts, at x4: what can be compared in minutes."""
 
-BASE = ("base-x4", "size=base-three-levels", "slope=0", "optimiser=muon", "learning_rate=0.002")
+BASE = ("base-x4", "size=base-three-levels", *FREE)
 """Base as it was, with three levels, as it learns fastest."""
+
+ADAMW = ("optimiser=adamw", "learning_rate=0.001")
 
 EQUAL = (
     "slope=0",
@@ -75,7 +80,7 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
         "tiny, Muon": TINY,
         "tiny, AdamW": (*TINY, "optimiser=adamw", "learning_rate=0.004"),
         "base, Muon": BASE,
-        "base, AdamW": ("base-x4", "size=base-three-levels", "slope=0"),
+        "base, AdamW": (*BASE, *ADAMW),
     },
     "alpha": {
         f"alpha {alpha:g}": (*TINY, alpha_phases(alpha)) for alpha in (0, 1e-3, 2.6e-3, 1e-2, 1e-1)
@@ -91,37 +96,58 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
         ),
     },
     "activation": {
-        f"{size}, {name}": (f"{size}-x4", f"slope={slope}")
+        f"{size}, {name}": (f"{size}-x4", "equivariant=false", f"slope={slope}")
         for size in ("tiny", "lean")
         for name, slope in (("ReLU", 0), ("leaky ReLU", 0.1))
     },
+    "equivariance": {
+        f"{size}, {name}": (f"{size}-x4", f"equivariant={value}")
+        for size in ("tiny", "lean", "base")
+        for name, value in (("free", "false"), ("equivariant", "true"))
+    },
     "equal-x4": {
+        "Acutance base": ("base-x4", *ADAMW, *EQUAL),
+        "Acutance lean": ("lean-x4", *ADAMW, *EQUAL),
         "Acutance tiny": ("tiny-x4", "learning_rate=0.004", *EQUAL),
-        "Acutance tiny, two levels": (*TINY, "learning_rate=0.004", *EQUAL),
-        "Acutance base": ("base-x4", *EQUAL),
-        "Acutance base, three levels": ("base-x4", "size=base-three-levels", *EQUAL),
-        "Acutance lean": ("lean-x4", *EQUAL),
+        "Acutance tiny, free": ("tiny-x4", "learning_rate=0.004", *EQUAL, *FREE),
+        "Acutance tiny, free, two levels": (*TINY, "learning_rate=0.004", *EQUAL),
+        "Acutance base, free, two levels": (*BASE, "size=base-no-blocks-below", *ADAMW, *EQUAL),
+        "Acutance base, free, three levels": (*BASE, *ADAMW, *EQUAL),
+        "Acutance base, free, no downscaling": (
+            *(*BASE, "size=base-without-downscaling"),
+            *(*ADAMW, *EQUAL),
+        ),
         "VDSR": ("vdsr-x4", *EQUAL),
         "DRCN": ("drcn-x4", *EQUAL),
         "LapSRN": ("lapsrn-x4", *EQUAL),
     },
     "equal-x8": {
-        "Acutance base": ("base-x8", *EQUAL),
-        "Acutance base, three levels": ("base-x8", "size=base-three-levels", *EQUAL),
+        "Acutance base": ("base-x8", *ADAMW, *EQUAL),
+        "Acutance base, free, two levels": (
+            *("base-x8", "size=base-no-blocks-below"),
+            *(*ADAMW, *EQUAL, *FREE),
+        ),
+        "Acutance base, free, three levels": (
+            *("base-x8", "size=base-three-levels"),
+            *(*ADAMW, *EQUAL, *FREE),
+        ),
         "VDSR": ("vdsr-x8", *EQUAL),
         "LapSRN": ("lapsrn-x8", *EQUAL),
         "SCN": ("scn-x8", *EQUAL),
     },
     "terms-x4": {
-        "Acutance tiny, two levels": TINY,
-        "Acutance base, three levels": ("base-x4", "size=base-three-levels", "slope=0"),
-        "Acutance lean": ("lean-x4", "slope=0"),
+        "Acutance tiny, free, two levels": TINY,
+        "Acutance base, free, three levels": (*BASE, *ADAMW),
+        "Acutance base, free, no downscaling": (*BASE, "size=base-without-downscaling"),
         "VDSR": ("vdsr-x4",),
         "DRCN": ("drcn-x4",),
         "LapSRN": ("lapsrn-x4",),
     },
     "terms-x8": {
-        "Acutance base, three levels": ("base-x8", "size=base-three-levels", "slope=0"),
+        "Acutance base, free, three levels": (
+            *("base-x8", "size=base-three-levels"),
+            *(*ADAMW, *FREE),
+        ),
         "VDSR": ("vdsr-x8",),
         "LapSRN": ("lapsrn-x8",),
         "SCN": ("scn-x8",),
@@ -264,6 +290,10 @@ QUESTIONS = {
         "Plain ReLUs and leaky ones of slope 0.1 in the blocks, from nothing, by the recipes with "
         "Muon."
     ),
+    "equivariance": (
+        "Weights that are tied so that the network commutes with flips and turns, against free "
+        "ones: the same network, multiply-adds and patches, from nothing, by the recipes."
+    ),
     "equal-x4": (
         "Networks of the 2017 table at x4 on equal terms: the same photos, crops, batches, "
         "minutes, threads, optimiser (AdamW) and schedule; loss and rate are each network's own. "
@@ -273,7 +303,8 @@ QUESTIONS = {
     "terms-x4": (
         "Networks of the 2017 table at x4 by their own recipes, with the same photos, minutes and "
         "threads: what a person gets from the recipes in so much time. Patches, loss, optimiser "
-        "and rate are each recipe's own: tiny and lean have Muon, base and the others AdamW."
+        "and rate are each recipe's own: tiny and base without downscaling have Muon, the others "
+        "AdamW."
     ),
     "terms-x8": "The same at x8, all with AdamW.",
 }
@@ -304,6 +335,7 @@ LEARNED = {
         "In three minutes plain ReLUs are 0.014 dB ahead of leaky ones. Whether that turns where "
         "they begin to die, after an hour or more, was not run."
     ),
+    "equivariance": "Not run yet.",
     "equal-x4": (
         "Ours lead in all three measures. Base and tiny as they are now learn more than as they "
         "were: 0.083 dB and 0.038 dB."

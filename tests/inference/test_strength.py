@@ -270,3 +270,8 @@ def test_with_detail_only_models_that_have_it(models: Path) -> None:
     assert candidates(2) == ["base-x2", "photo-x2"]
     choice = choose_model(scene(), 2, detail=0.5)
     assert choice == Choice("photo-x2", "the one at x2 with --detail")
+    lean = json.loads((models / "base-x2.json").read_text()) | {"name": "lean-x2"}
+    (models / "lean-x2.json").write_text(json.dumps(lean))
+    (models / "gan-x2.json").write_text(json.dumps(lean | {"detail_of": "lean-x2"}))
+    assert candidates(2, detail=0.5) == ["lean-x2", "photo-x2"]  # though base is better
+    assert candidates(2) == ["base-x2", "photo-x2"]

@@ -284,4 +284,4 @@ def test_wrong_configurations_are_refused(key: str, size: str, scale: int, messa
 
 
 def test_the_catalogue_has_every_network_of_the_table() -> None:
-    assert list(NETWORKS) == ["generator", "vdsr", "drcn", "lapsrn", "scn"]
+    assert list(NETWORKS) == ["generator", "ensemble", "vdsr", "drcn", "lapsrn", "scn"]

@@ -92,7 +92,7 @@ def test_a_run_leaves_what_an_export_needs(uninterrupted: Path) -> None:
     assert card.training["finished"]
     assert network(torch.rand(1, 3, 9, 7)).shape == (1, 3, 18, 14)
     stored = TrainConfig.from_dict(json.loads((uninterrupted / "config.json").read_text()))
-    assert stored == dataclasses.replace(CONFIG, slope=0.0)  # resolved
+    assert stored == dataclasses.replace(CONFIG, slope=0.0, equivariant=True)  # resolved
 
 
 def test_log_has_losses_throughput_and_validation(uninterrupted: Path) -> None:
@@ -221,11 +221,35 @@ def test_the_slope_is_the_starts_unless_it_is_set(photos: Path, tmp_path: Path) 
     assert not any("dead" in line for line in lines)
 
 
+def test_a_run_is_equivariant_if_its_start_is(photos: Path, tmp_path: Path) -> None:
+    def equivariant(name: str, **settings: str) -> bool:
+        config = CONFIG.override({"steps": "2", "optimiser": "muon", **settings})
+        run = train(config, data=photos, run=tmp_path / name, threads=1, report=quiet)
+        network, card = run_folder.load_run(run)
+        lr = torch.rand(1, 3, 9, 9)
+        with torch.no_grad():
+            alike = torch.allclose(network(lr.flip(3)), network(lr).flip(3), atol=1e-6)
+        assert alike == card.equivariant == run_folder.read_config(run).equivariant
+        return alike
+
+    free, tied = str(tmp_path / "free"), str(tmp_path / "tied")
+    assert equivariant("tied")
+    assert not equivariant("free", equivariant="false")
+    assert equivariant("on", start=tied)
+    assert not equivariant("free again", start=free)
+    assert not equivariant("freed", start=tied, equivariant="false")
+    with pytest.raises(UserError, match=r"free does not commute with flips and turns: start from"):
+        equivariant("bound", start=free, equivariant="true")
+
+
 def test_a_slope_is_the_generators(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least 0 and less than 1, not 1"):
         CONFIG.override({"slope": "1"})
     config = CONFIG.override({"network": "vdsr", "size": "paper", "slope": "0.1"})
     with pytest.raises(UserError, match="'slope' is the generator's; vdsr has its paper's"):
+        train(config, data=photos, run=tmp_path / "run", threads=1, report=quiet)
+    config = config.override({"slope": "null", "equivariant": "true"})
+    with pytest.raises(UserError, match="'equivariant' is the generator's; vdsr has its"):
         train(config, data=photos, run=tmp_path / "run", threads=1, report=quiet)
 
 

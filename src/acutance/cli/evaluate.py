@@ -47,7 +47,8 @@ def evaluate(
         Model to measure: a name, a card's path, or none; base-xSCALE by default, and none with
         --images.
     best
-        Measure the model's self-ensemble too, as a row of its own; eight times slower.
+        Measure the model's self-ensemble too, as a row of its own; eight times slower. It changes
+        nothing in models that commute with flips and turns by themselves.
     denoise
         Strength that a photo model is told, 0 to 1; auto estimates it for each picture.
     baselines

@@ -50,7 +50,7 @@ def upscale(
         else base-xSCALE.
     best
         Average over the eight flips and transposes of the picture: a little better, eight times
-        slower.
+        slower. Models that commute with these by themselves are left as they are.
     detail
         0 (faithful) to 1 (crisp): mix in this share of a GAN model, which draws detail that looks
         right and need not be true.

@@ -99,7 +99,7 @@ def contenders(
     """Everything of a scale: interpolation, published weights, and all shipped and given models.
 
     Models that restore plain bicubic reduction stand there twice, the second time with their
-    self-ensemble.
+    self-ensemble, if that changes anything.
 
     Args:
         scale: upscaling factor.
@@ -124,7 +124,7 @@ def contenders(
     cards.sort(key=lambda entry: (_ours(entry[1]), entry[1].macs_per_lr_pixel))
     for path, card in cards:
         found.append(_model(path, card, engine, best=False))
-        if card.kind == "bicubic" and _ours(card):
+        if card.kind == "bicubic" and _ours(card) and not card.equivariant:
             found.append(_model(path, card, engine, best=True))
     return found
 

@@ -43,7 +43,7 @@ def candidates(scale: int, *, detail: float = 0.0, denoise: float | None = None)
     """
     check_detail(detail)
     check_denoise(denoise)
-    base, photo = default_model(scale), f"photo-x{scale}"
+    base, photo = default_model(scale, with_detail=detail > 0), f"photo-x{scale}"
     names = [base, photo] if photo in shipped() else [base]
     if denoise:
         names = names[1:]

@@ -43,11 +43,22 @@ def find_card(model: str) -> Path:
     raise UserError(f"unknown model '{model}': choose one of {names}, or give a card's path")
 
 
-def default_model(scale: int) -> str:
-    """The shipped model of plain bicubic for a scale, the best; UserError when there is none."""
+def default_model(scale: int, *, with_detail: bool = False) -> str:
+    """The shipped model of plain bicubic for a scale, the best.
+
+    Args:
+        scale: upscaling factor.
+        with_detail: the best of those that a GAN model belongs to, if there are any.
+
+    Raises:
+        UserError: there is none.
+    """
     cards = shipped()
-    for size in ("base", "lean", "tiny"):
-        if f"{size}-x{scale}" in cards:
-            return f"{size}-x{scale}"
+    names = [name for size in ("base", "lean", "tiny") if (name := f"{size}-x{scale}") in cards]
+    if with_detail:
+        faithful = {card.detail_of for card in cards.values()}
+        names.sort(key=lambda name: name not in faithful)
+    if names:
+        return names[0]
     listed = ", ".join(map(str, sorted({card.scale for card in cards.values()})))
     raise UserError(f"no model upscales by {scale}: choose one of {listed}")

@@ -59,7 +59,7 @@ class Upscaler:
         precision: ``auto`` (bf16 where the processor multiplies it), ``fp32`` or ``bf16``; OpenVINO
             only, PyTorch computes in fp32.
         best: average the results on the eight flips and transposes of the picture: a little better,
-            eight times slower.
+            eight times slower. Not done where the model commutes with them (``Card.equivariant``).
         detail: 0 (faithful) to 1: mix in this share of the GAN model that belongs to ``model``,
             which draws crisp detail that may not be true; with more than 0, ``model`` may be either
             of the two.
@@ -109,7 +109,7 @@ class Upscaler:
         self.name = mixed.name if mixed else self.card.name
         weights = mixed.weights if mixed else None
         backend = choose_backend(self.card, card_path, device, threads, precision, weights)
-        backend = SelfEnsemble(backend) if best else backend
+        backend = SelfEnsemble(backend) if best and not self.card.equivariant else backend
         self._network = TiledNetwork(self.card, backend, tile, self.name)
 
     @property

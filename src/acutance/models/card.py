@@ -69,6 +69,12 @@ class Card:
         """Whether a fourth plane of the input says how much noise and compression to remove."""
         return bool(self.config.get("strength"))
 
+    @property
+    def equivariant(self) -> bool:
+        """Whether it commutes with flips and turns by itself: a self-ensemble adds nothing."""
+        parts = self.config.get("members", [self.config])
+        return all(part.get("equivariant") for part in parts)
+
 
 def read_card(path: Path) -> Card:
     """Read a card from its JSON file.

@@ -44,6 +44,7 @@ All blocks of tiny, lean and base are at LR size: those below died, or cost more
 
 OTHERWISE: dict[int, dict[str, dict[str, tuple[int, ...]]]] = {
     8: {
+        "base-no-blocks-below": {"channels": (64, 96), "down_blocks": (2, 0), "up_blocks": (10,)},
         "base-three-levels": {
             "channels": (64, 96, 128),
             "down_blocks": (4, 2, 5),
@@ -72,6 +73,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "tiny-without-skips": {**TWO_LEVELS, "skips": False},
     "tiny-without-residuals": {**TWO_LEVELS, "residuals": False},
     "base-three-levels": THREE_LEVELS,
+    "base-no-blocks-below": {"channels": (48, 96), "down_blocks": (2, 0), "up_blocks": (5,)},
     "base-two-levels": {"channels": (48, 96), "down_blocks": (3, 2), "up_blocks": (5,)},
     "base-without-downscaling": {"channels": (48,), "down_blocks": (10,), "up_blocks": ()},
 }

@@ -53,7 +53,7 @@ def _table() -> list[Tensor]:
     number = {tuple(move(grid, g).flatten().tolist()): g for g in range(8)}
     table = []
     for symmetry in range(8):
-        # Channel k holds what the picture gives under symmetry k; moved, it is channel ``symmetry k``.
+        # Channel k holds what the picture gives under symmetry k; moved, under ``symmetry k``.
         goes_to = [
             number[tuple(move(move(grid, k), symmetry).flatten().tolist())] for k in range(8)
         ]

@@ -26,9 +26,10 @@ COPIES = (0.8, 0.6)
 def base_x4() -> TrainConfig:
     """The base generator at x4.
 
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 150 minutes from nothing; the shipped model had
-    225 minutes of a slower core, then 100 more: 27.64 dB, SSIM .7454, the mean of Set5, Set14 and
-    BSDS100 by ``poster2017``.
+    Muon learns faster than AdamW, and equivariant weights, the default from nothing, faster than
+    free ones (docs/benchmarks/log.md).
+    Hardware: one core of an Intel Xeon in fp32. Time: 95 minutes; measured: TODO dB,
+    SSIM TODO, the mean of Set5, Set14 and BSDS100 by ``poster2017``.
     Command: ``acutance train base-x4 --data DIR --out RUN``
     """
     return TrainConfig(
@@ -36,7 +37,9 @@ def base_x4() -> TrainConfig:
         size="base",
         scale=4,
         steps=None,
-        max_minutes=150,
+        max_minutes=95,
+        optimiser="muon",
+        learning_rate=2e-3,
         anneal=0.75,
         copies=COPIES,
         losses=LOSSES,
@@ -44,25 +47,18 @@ def base_x4() -> TrainConfig:
 
 
 def base_x8() -> TrainConfig:
-    """The base generator at x8, wider and deeper than at x4, from the shipped x4 model's trunk.
+    """The base generator at x8, from the shipped x4 model's trunk.
 
     LR patches are smaller than at x4: 24 LR pixels are already 192 of the photo, and most photos
     have no more than 40 x 60.
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 125 minutes; the shipped model had these, and
-    about 400 more in five stages that its card tells, the last two with the mean of the weights
-    before and after: 24.79 dB, SSIM .6091, mean of the three sets by ``poster2017``.
+    Hardware: TODO
     Command: ``acutance train base-x8 --from base-x4 --data DIR --out RUN``
     """
-    return TrainConfig(
+    return dataclasses.replace(
+        base_x4(),
         recipe="base-x8",
-        size="base",
         scale=8,
         start="base-x4",
-        steps=None,
-        max_minutes=125,
-        anneal=0.75,
-        copies=COPIES,
-        losses=LOSSES,
         patches=(
             PatchPhase(until=0.40, patch=24, batch=16),
             PatchPhase(until=0.80, patch=32, batch=12),
@@ -74,20 +70,16 @@ def base_x8() -> TrainConfig:
 def base_x2() -> TrainConfig:
     """The base generator at x2, from the shipped x4 model's trunk.
 
-    Hardware: one core of an AMD EPYC (Zen 4). Time: 24 minutes; measured: 32.32 dB,
-    SSIM .9025, mean of the three sets by ``poster2017``.
+    Hardware: TODO
     Command: ``acutance train base-x2 --from base-x4 --data DIR --out RUN``
     """
-    return TrainConfig(
+    return dataclasses.replace(
+        base_x4(),
         recipe="base-x2",
-        size="base",
         scale=2,
         start="base-x4",
-        steps=None,
         max_minutes=24,
-        anneal=0.75,
-        copies=COPIES,
-        losses=LOSSES,
+        learning_rate=1e-3,
         patches=(
             PatchPhase(until=0.60, patch=32, batch=16),
             PatchPhase(until=1.00, patch=48, batch=8),
@@ -95,59 +87,33 @@ def base_x2() -> TrainConfig:
     )
 
 
-def lean_x4() -> TrainConfig:
-    """Base at x4 without downscaling layers: a third of the parameters, the same multiply-adds.
+def base_x3() -> TrainConfig:
+    """The base generator at x3, from the shipped x4 model's trunk.
 
-    At equal wall-clock it learns more (docs/benchmarks/experiments.md).
-    Hardware: one core of an AMD EPYC (Zen 5). Time: 56 minutes, which gave 27.61 dB; the shipped
-    model had 122 more of an Intel Xeon core in fp32: 27.64 dB, SSIM .7460, the mean of Set5, Set14
-    and BSDS100 by ``poster2017``.
+    Hardware: TODO
+    Command: ``acutance train base-x3 --from base-x4 --data DIR --out RUN``
+    """
+    return dataclasses.replace(base_x2(), recipe="base-x3", scale=3)
+
+
+def lean_x4() -> TrainConfig:
+    """Half of base's multiply-adds at x4: narrower, one block fewer.
+
+    Hardware: TODO
     Command: ``acutance train lean-x4 --data DIR --out RUN``
     """
-    return dataclasses.replace(
-        base_x4(),
-        recipe="lean-x4",
-        size="lean",
-        max_minutes=56,
-        optimiser="muon",
-        learning_rate=2e-3,
-    )
-
-
-def base_x3() -> TrainConfig:
-    """The base generator at x3, which is lean's there, from the shipped lean x4 model's trunk.
-
-    Hardware: one core of an AMD EPYC (Zen 3, no bf16). Time: 48 minutes; measured: 29.18 dB,
-    SSIM .8119, mean of the three sets by ``poster2017``.
-    Command: ``acutance train base-x3 --from lean-x4 --data DIR --out RUN``
-    """
-    return dataclasses.replace(
-        base_x2(),
-        recipe="base-x3",
-        scale=3,
-        start="lean-x4",
-        max_minutes=48,
-        optimiser="muon",
-        learning_rate=1e-3,
-    )
+    return dataclasses.replace(base_x4(), recipe="lean-x4", size="lean", max_minutes=56)
 
 
 def tiny_x4() -> TrainConfig:
-    """The tiny generator at x4, for speed: a quarter of base's multiply-adds.
+    """The tiny generator at x4, for speed: a seventh of base's multiply-adds.
 
-    Muon learns faster than AdamW here (docs/benchmarks/log.md).
     Hardware: one core of an Intel Xeon in fp32. Time: 20 minutes; measured, with ``--set
-    slope=0.1``: 27.47 dB, SSIM .7401, mean of the three sets by ``poster2017``.
+    slope=0.1 --set equivariant=false``: 27.47 dB, SSIM .7401, mean of the three sets by
+    ``poster2017``.
     Command: ``acutance train tiny-x4 --data DIR --out RUN``
     """
-    return dataclasses.replace(
-        base_x4(),
-        recipe="tiny-x4",
-        size="tiny",
-        max_minutes=20,
-        optimiser="muon",
-        learning_rate=2e-3,
-    )
+    return dataclasses.replace(base_x4(), recipe="tiny-x4", size="tiny", max_minutes=20)
 
 
 def tiny_x2() -> TrainConfig:

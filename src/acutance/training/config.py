@@ -62,9 +62,9 @@ class TrainConfig:
     """Key of ``acutance.models.catalogue.NETWORKS``."""
     consistent: bool = False
     """Whether the generator's result, reduced, is its input (``GeneratorConfig.consistent``)."""
-    equivariant: bool = False
-    """Whether the generator commutes with flips and quarter turns (``models.equivariance``); a
-    start must do so too."""
+    equivariant: bool | None = None
+    """Whether the generator commutes with flips and quarter turns (``models.equivariance``); None
+    is as the start does, from nothing it does."""
     slope: float | None = None
     """What the generator's ReLUs do to negative values; None is the start's, from nothing 0.
     Where a start of slope 0 gets another, its dead units get fresh weights (``training.start``)."""

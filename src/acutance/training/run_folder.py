@@ -143,6 +143,13 @@ def start_slope(start: str) -> float:
     return float(read_card(find_card(start)).config.get("slope", 0.0))
 
 
+def start_equivariant(start: str) -> bool:
+    """Whether what ``load_start`` loads commutes with flips and turns."""
+    if (Path(start) / EMA).exists():
+        return bool(read_config(Path(start)).equivariant)
+    return read_card(find_card(start)).equivariant
+
+
 def _load_average(run: Path) -> dict[str, Tensor]:
     try:
         return load_file(run / EMA)

@@ -41,8 +41,8 @@ def start_from(network: nn.Module, start: str, report: Callable[[str], None]) ->
         raise UserError(f"nothing in {start} fits this network; start from a model of its size")
     if retie(network) > TIED:
         raise UserError(
-            f"{start} does not commute with flips and turns: give --set equivariant=false, or start "
-            "from nothing or from a model that does"
+            f"{start} does not commute with flips and turns: start from nothing or from a model "
+            "that does, or give --set equivariant=false"
         )
     own = {name for name, _ in network.named_parameters()}
     left = dict.fromkeys(name.rpartition(".")[0] for name in weights if name not in own)

@@ -93,7 +93,7 @@ def _train(
     wants_fp32 = choose_precision(config.precision, place) == torch.float32
     dtype = torch.float32 if together.largest(wants_fp32)[0] else torch.bfloat16
     torch.manual_seed(config.seed)
-    config = _with_slope(config, run, resume)
+    config = _as_before(config, run, resume)
     network = run_folder.new_network(config).to(place)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     start = None if resume else config.start
@@ -137,16 +137,23 @@ def _train(
         loop.run_until_done(asked_to_stop)
 
 
-def _with_slope(config: TrainConfig, run: Path, resume: bool) -> TrainConfig:
-    """Where none is set: the run's own so far, or that of what it starts from, else plain ReLUs."""
-    if config.network != "generator" or config.slope is not None:
+def _as_before(config: TrainConfig, run: Path, resume: bool) -> TrainConfig:
+    """Where they are not set, a generator's slope and symmetry: the run's own so far, or those of
+    what it starts from; from nothing plain ReLUs and equivariant."""
+    if config.network != "generator":
         return config
-    slope = 0.0
+    slope, equivariant = 0.0, True
     if resume:
-        slope = run_folder.read_config(run).slope or 0.0
+        before = run_folder.read_config(run)
+        slope, equivariant = before.slope or 0.0, bool(before.equivariant)
     elif config.start:
         slope = run_folder.start_slope(config.start)
-    return dataclasses.replace(config, slope=slope)
+        equivariant = run_folder.start_equivariant(config.start)
+    return dataclasses.replace(
+        config,
+        slope=slope if config.slope is None else config.slope,
+        equivariant=equivariant if config.equivariant is None else config.equivariant,
+    )
 
 
 def _go_on(state: TrainState, config: TrainConfig, run: Path) -> None:
