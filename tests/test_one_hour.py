@@ -46,4 +46,5 @@ def test_settings_are_known_and_minutes_add_up() -> None:
 
 
 def test_every_shipped_model_is_trained() -> None:
-    assert set(shipped()) <= {words[0] for words in commands()}
+    trained = {name for name, card in shipped().items() if card.network != "ensemble"}
+    assert trained <= {words[0] for words in commands()}

@@ -78,6 +78,7 @@ def test_the_card_tells_shape_and_origin(both: Path, small: Path, flat: Path) ->
     assert card.parameters == sum(member.parameters for member in members)
     assert card.macs_per_lr_pixel == sum(member.macs_per_lr_pixel for member in members)
     assert card.licence == "Apache-2.0 and CC0-1.0"
+    assert card.training["command"] == "acutance ensemble small flat --out DIR"
     assert [part["name"] for part in card.training["ensemble"]] == ["small", "flat"]
     assert card.training["ensemble"][0]["sha256"] == members[0].files["safetensors"].sha256
     assert Ensemble(EnsembleConfig(**card.config)).config.members[1] == FLAT

@@ -1,6 +1,7 @@
 """Models made of models: one between two, and one that averages several."""
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -81,11 +82,12 @@ def export_ensemble(
     ensemble = Ensemble(config)
     for own, (network, _) in zip(ensemble.members, loaded, strict=True):
         own.load_state_dict(network.state_dict())
+    command = shlex.join(["acutance", "ensemble", *(card.name for card in cards), "--out", "DIR"])
     card = describe(
         ensemble,
         key="ensemble",
         name=name or f"ensemble-x{config.scale}",
-        training={"ensemble": _sources(*cards)},
+        training={"command": command, "ensemble": _sources(*cards)},
         licence=_licence(*cards),
     )
     card = dataclasses.replace(card, kind=cards[0].kind)
