@@ -335,7 +335,11 @@ LEARNED = {
         "In three minutes plain ReLUs are 0.014 dB ahead of leaky ones. Whether that turns where "
         "they begin to die, after an hour or more, was not run."
     ),
-    "equivariance": "Not run yet.",
+    "equivariance": (
+        "In three minutes, one seed, lean gains 0.096 dB and 5 % of HFENI (held out 0.21 dB): as "
+        "much as tiny learns in twenty. Tiny, of whose weights only eleven thousand are free then, "
+        "gains 0.012 dB (held out 0.03)."
+    ),
     "equal-x4": (
         "Ours lead in all three measures. Base and tiny as they are now learn more than as they "
         "were: 0.083 dB and 0.038 dB."

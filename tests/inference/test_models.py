@@ -163,6 +163,13 @@ def test_x8_is_past_the_2017_system_but_for_hfeni() -> None:
     assert found["ssim"] >= 0.6087
 
 
+def test_base_at_x4_is_equivariant_and_ahead_of_what_it_was() -> None:
+    assert shipped()["base-x4"].equivariant
+    assert (
+        figures("base-x4", "poster2017")["psnr"] > figures("lean-x4", "poster2017")["psnr"] + 0.03
+    )
+
+
 def test_the_gan_is_crisp_and_true_to_its_input() -> None:
     found = figures("gan-x4", "standard", "BSDS100")
     assert found["lpips"] <= 0.20

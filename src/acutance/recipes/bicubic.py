@@ -28,8 +28,8 @@ def base_x4() -> TrainConfig:
 
     Muon learns faster than AdamW, and equivariant weights, the default from nothing, faster than
     free ones (docs/benchmarks/log.md).
-    Hardware: one core of an Intel Xeon in fp32. Time: 95 minutes; measured: TODO dB,
-    SSIM TODO, the mean of Set5, Set14 and BSDS100 by ``poster2017``.
+    Hardware: one core of an Intel Xeon in fp32. Time: 95 minutes; measured: 27.71 dB,
+    SSIM .7476, the mean of Set5, Set14 and BSDS100 by ``poster2017``.
     Command: ``acutance train base-x4 --data DIR --out RUN``
     """
     return TrainConfig(
@@ -51,7 +51,9 @@ def base_x8() -> TrainConfig:
 
     LR patches are smaller than at x4: 24 LR pixels are already 192 of the photo, and most photos
     have no more than 40 x 60.
-    Hardware: TODO
+    Time: 95 minutes of one core. Not yet run to its end so: the shipped model is of an earlier
+    shape with free weights, 125 minutes and about 400 more in five stages that its card tells:
+    24.79 dB, SSIM .6091, mean of the three sets by ``poster2017``.
     Command: ``acutance train base-x8 --from base-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(
@@ -70,7 +72,9 @@ def base_x8() -> TrainConfig:
 def base_x2() -> TrainConfig:
     """The base generator at x2, from the shipped x4 model's trunk.
 
-    Hardware: TODO
+    Time: 24 minutes of one core. Not yet run so: the shipped model is of an earlier shape with free
+    weights, AdamW, 24 minutes of an AMD EPYC (Zen 4): 32.32 dB, SSIM .9025, mean of the three sets
+    by ``poster2017``.
     Command: ``acutance train base-x2 --from base-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(
@@ -90,7 +94,9 @@ def base_x2() -> TrainConfig:
 def base_x3() -> TrainConfig:
     """The base generator at x3, from the shipped x4 model's trunk.
 
-    Hardware: TODO
+    Time: 24 minutes of one core. Not yet run so: the shipped model is narrower, with free
+    weights, 48 minutes of an AMD EPYC (Zen 3): 29.18 dB, SSIM .8119, mean of the three sets by
+    ``poster2017``.
     Command: ``acutance train base-x3 --from base-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(base_x2(), recipe="base-x3", scale=3)
@@ -99,7 +105,9 @@ def base_x3() -> TrainConfig:
 def lean_x4() -> TrainConfig:
     """Half of base's multiply-adds at x4: narrower, one block fewer.
 
-    Hardware: TODO
+    Time: 56 minutes of one core. Not yet run so: what ships as lean-x4 is base-x4 as it was before
+    it was equivariant, of the same cost, with 325 minutes: 27.64 dB, SSIM .7454, mean of the three
+    sets by ``poster2017``.
     Command: ``acutance train lean-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(base_x4(), recipe="lean-x4", size="lean", max_minutes=56)
