@@ -54,6 +54,11 @@ def test_best_is_another_picture_and_says_so(acutance: Run, photo: Path, model: 
     assert 0 < (a - b).abs().max() < 60  # other by rounding and turning, not another picture
 
 
+def test_best_leaves_a_model_alone_that_turns_along(acutance: Run, photo: Path) -> None:
+    result = acutance("upscale", photo, "--model", "base-x4", "--best", "--json")
+    assert "self-ensemble" not in json.loads(result.out)["done"][0]["engine"]
+
+
 @pytest.fixture
 def pair(model: Path, tmp_path: Path) -> Path:
     """The model, and beside it one that adds detail: the same weights, a little larger."""
@@ -372,7 +377,7 @@ def test_of_a_file_and_its_link_the_file_is_done(acutance: Run, photo: Path, mod
         (["--device", "nonsense"], "nonsense"),
         (["--threads", "0"], "threads must be at least 1"),
         (["--memory", "1"], "memory"),
-        (["--tile", "1"], "tile"),
+        (["--tile", "0"], "tile"),
         (["--pixel-limit", "0.0001"], "over the limit"),
         (["-o", "x.gif"], "cannot write 'x.gif'"),
         (["-o", "/dev/null/x.png"], "/dev/null"),
