@@ -336,8 +336,8 @@ LEARNED = {
         "they begin to die, after an hour or more, was not run."
     ),
     "equivariance": (
-        "In three minutes, one seed, lean gains 0.096 dB and 5 % of HFENI (held out 0.21 dB): as "
-        "much as tiny learns in twenty. Tiny, of whose weights only eleven thousand are free then, "
+        "In three minutes, one seed, lean gains 0.096 dB and 5 % of HFENI (held out 0.21 dB): "
+        "nearly what tiny, free, learns in twenty. Tiny, of whose weights only eleven thousand are free then, "
         "gains 0.012 dB (held out 0.03)."
     ),
     "equal-x4": (
