@@ -337,8 +337,8 @@ LEARNED = {
     ),
     "equivariance": (
         "In three minutes, one seed, lean gains 0.096 dB and 5 % of HFENI (held out 0.21 dB): "
-        "nearly what tiny, free, learns in twenty. Tiny, of whose weights only eleven thousand are free then, "
-        "gains 0.012 dB (held out 0.03)."
+        "nearly what tiny, free, learns in twenty. Tiny, of whose weights only eleven thousand "
+        "are free then, gains 0.012 dB (held out 0.03)."
     ),
     "equal-x4": (
         "Ours lead in all three measures. With free weights base learns 0.083 dB more in two "
