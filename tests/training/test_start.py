@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from acutance.errors import UserError
+from acutance.models.equivariance import retie
 from acutance.models.generator import Generator, GeneratorConfig
 from acutance.training.start import renew_dead, start_from
 
@@ -35,6 +36,22 @@ def test_a_wider_network_computes_what_the_narrow_one_did(narrow: Generator, sta
         torch.testing.assert_close(wide(lr), narrow(lr))
     assert "widened: head.weight" in lines[0]
     assert "fresh" not in lines[0]
+
+
+def test_a_wider_equivariant_network_stays_equivariant(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    flat = {"scale": 2, "down_blocks": (1,), "up_blocks": (), "equivariant": True}
+    narrow = Generator(GeneratorConfig(channels=(8,), **flat))  # type: ignore[arg-type]
+    torch.nn.init.normal_(narrow.tail.weight)
+    retie(narrow)
+    weights = {name: p.detach() for name, p in narrow.named_parameters()}
+    monkeypatch.setattr("acutance.training.run_folder.load_start", lambda _: weights)
+    wide = Generator(GeneratorConfig(channels=(16,), **flat))  # type: ignore[arg-type]
+    start_from(wide, "narrow", lambda _: None)
+    lr = torch.rand(1, 3, 9, 9)
+    with torch.no_grad():
+        torch.testing.assert_close(wide(lr), narrow(lr))
+        torch.testing.assert_close(wide(lr.flip(3)), wide(lr).flip(3), atol=1e-5, rtol=0)
 
 
 def test_all_of_a_wider_network_learns(start: str) -> None:
