@@ -2,12 +2,15 @@
 
 The ceiling is forward and backward of the same network, with the same arithmetic, on one batch that
 does not change. The trainer also draws patches, reduces them, computes losses, clips, updates and
-averages. Both run in turn, in the same process.
+averages. Both run in turn, in the same process. With --winograd the trainer computes its
+convolutions by that algorithm and the ceiling still directly.
 
-Usage: python benchmarks/train.py [--device NAME] [--threads N] [--seconds S] [RECIPE ...]
+Usage: python benchmarks/train.py [--device NAME] [--threads N] [--seconds S] [--winograd]
+    [RECIPE ...]
 """
 
 import argparse
+import dataclasses
 import statistics
 import time
 from collections.abc import Callable
@@ -29,6 +32,7 @@ from acutance.training.optimiser import new_optimiser
 from acutance.training.outputs import AllOutputs
 from acutance.training.state import Counters, TrainState
 from acutance.training.step import train_step
+from acutance.training.winograd import accelerate
 
 PHOTOS, SIDE = 24, 768  # random photos of this many pixels a side: the content takes no time
 
@@ -38,9 +42,13 @@ class Contest:
 
     def __init__(self, config: TrainConfig, phase: PatchPhase, device: torch.device) -> None:
         self.config, self.phase, self.device = config, phase, device
-        self.dtype = choose_precision(config.precision, device)
-        network = run_folder.new_network(config).to(device)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.dtype = torch.float32 if config.winograd else choose_precision("auto", device)
+        network, self.alone = (
+            run_folder.new_network(config).to(device, memory_format=torch.channels_last)
+            for _ in range(2)
+        )
+        if config.winograd:
+            accelerate(network)
         self.state = TrainState(
             network=network,
             ema=ExponentialMovingAverage(network, config.ema),
@@ -64,8 +72,8 @@ class Contest:
         """Forward and backward, nothing else."""
         enabled = self.dtype != torch.float32
         with torch.autocast(self.device.type, self.dtype, enabled=enabled):
-            sr_NCHW = self.state.network(self.fixed[0])
-        self.state.optimiser.zero_grad()
+            sr_NCHW = self.alone(self.fixed[0])
+        self.alone.zero_grad()
         sr_NCHW.backward(torch.ones_like(sr_NCHW))
 
     def step(self) -> None:
@@ -98,6 +106,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--seconds", type=float, default=10.0, help="for each row")
+    parser.add_argument("--winograd", action="store_true", help="in the trainer, on a CPU")
     options = parser.parse_args()
     if unknown := set(options.recipes) - set(RECIPES):
         parser.error(f"unknown recipes: {', '.join(sorted(unknown))}")
@@ -107,7 +116,7 @@ def main() -> None:
     print("| recipe | patches | network alone, ms | trainer, ms | LR kpx/s | share of ceiling |")
     print("|---|---|---:|---:|---:|---:|")
     for name in options.recipes:
-        config = recipe(name)
+        config = dataclasses.replace(recipe(name), winograd=options.winograd)
         for phase in config.patches:
             contest = Contest(config, phase, device)
             for work in (contest.bare, contest.step):

@@ -123,6 +123,9 @@ class TrainConfig:
     """With degradations: steps between two new crops in place of the pool's oldest."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic of the convolutions; auto is bf16 where the processor has it."""
+    winograd: bool = False
+    """Compute 3x3 convolutions by Winograd's algorithm: on a CPU with AVX-512, in fp32; it is built
+    by a C++ compiler."""
     compile: bool = False
     """Compile the network with torch.compile; worth it on a GPU."""
     seed: int = 0
@@ -174,6 +177,8 @@ class TrainConfig:
             raise UserError(f"'validations' must be at least 1, not {self.validations}")
         if self.slope is not None and not 0 <= self.slope < 1:
             raise UserError(f"'slope' must be at least 0 and less than 1, not {self.slope}")
+        if self.winograd and self.precision == "bf16":
+            raise UserError("'winograd' computes in fp32: leave it or precision=bf16 out")
         if not 0 <= self.seed < 2**63:
             raise UserError(f"'seed' must lie between 0 and 2^63, not {self.seed}")
         self._check_phases()

@@ -28,6 +28,7 @@ from acutance.training.sheet import bicubic, sheet
 from acutance.training.state import Counters, TrainState
 from acutance.training.step import PixelStage, Stage, StepResult
 from acutance.training.validation import SAMPLES, hold_out, validate
+from acutance.training.winograd import accelerate
 
 MOST_SKIPS = 50  # consecutive steps without finite gradients before the run gives up
 BACKWARD_AND_FORWARD = 3  # a training step costs about three forward passes
@@ -71,6 +72,8 @@ class Loop:
             write_rgb8(run_folder.sample(run, pair.name, "lr"), pair.lr)
         self.peak = matmul_peak(device, dtype) * together.count
         self.operations = 2 * BACKWARD_AND_FORWARD * macs_per_lr_pixel(state.network)
+        if config.winograd:
+            accelerate(state.network)
         self.log = RunLog(run if together.first else None)
         network = together.wrap(AllOutputs(state.network))
         forward: Any = torch.compile(network) if config.compile else network

@@ -89,8 +89,10 @@ def _train(
     """Build everything that a run needs and start its loop; in each of the run's processes."""
     if not together.first:
         report = _keep_quiet
+    if config.winograd and place.type != "cpu":
+        raise UserError("'winograd' is for training on a CPU: leave it out, or add --device cpu")
     # Each process times its own processor: all take fp32 where one wants it.
-    wants_fp32 = choose_precision(config.precision, place) == torch.float32
+    wants_fp32 = config.winograd or choose_precision(config.precision, place) == torch.float32
     dtype = torch.float32 if together.largest(wants_fp32)[0] else torch.bfloat16
     torch.manual_seed(config.seed)
     config = _as_before(config, run, resume)

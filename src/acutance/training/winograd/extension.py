@@ -1,0 +1,42 @@
+"""The C++ extension: built once on each machine, then found in PyTorch's cache."""
+
+import contextlib
+import functools
+import io
+import subprocess
+import textwrap
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from acutance.errors import UserError
+
+FLAGS = ("-O3", "-std=c++17", "-mavx512f", "-mfma")
+
+
+@functools.cache
+def extension() -> ModuleType:
+    """``convolve`` and ``gradients`` of ``convolution.cpp``; the first call builds them.
+
+    Raises UserError where the processor lacks AVX-512 or there is no C++ compiler.
+    """
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        raise UserError("'winograd' needs a processor with AVX-512: leave it out")
+    from torch.utils.cpp_extension import load
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            built: ModuleType = load(
+                name="acutance_winograd",
+                sources=[str(Path(__file__).with_name("convolution.cpp"))],
+                extra_cflags=list(FLAGS),
+            )
+    except (RuntimeError, OSError, ImportError, subprocess.SubprocessError) as error:
+        reason = textwrap.shorten(str(error), 100, placeholder=" ..")
+        raise UserError(
+            f"'winograd' could not be built: install a C++ compiler such as g++, or leave it out "
+            f"({reason})"
+        ) from error
+    return built
