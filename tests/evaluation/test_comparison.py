@@ -61,3 +61,19 @@ def test_the_plot_is_the_same_every_time(tmp_path: Path, suffix: str) -> None:
     assert b"<dc:date>" not in first
     draw_costs([*STANDINGS[:2], dataclasses.replace(STANDINGS[2], psnr=28.0)], paths[0])
     assert paths[0].read_bytes() != second
+
+
+@pytest.mark.parametrize(("psnr", "names"), [(27.61, 1), (27.2, 2)])
+def test_a_published_figure_that_differs_has_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, psnr: float, names: int
+) -> None:
+    pytest.importorskip("matplotlib")
+    from acutance.evaluation import plot
+
+    named: list[str] = []
+    monkeypatch.setattr(
+        plot, "place_labels", lambda _axis, labels, **_: named.extend(label[0] for label in labels)
+    )
+    published = dataclasses.replace(STANDINGS[1], method="LapSRN", group="published", psnr=psnr)
+    plot.draw_costs([*STANDINGS, published], tmp_path / "plot.svg")
+    assert named.count("LapSRN") == names

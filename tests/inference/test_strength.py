@@ -212,6 +212,8 @@ def test_a_model_without_a_strength_has_none(small: Path, tmp_path: Path) -> Non
     for wrong in (-1, 1.01, float("nan")):
         with pytest.raises(UserError, match="denoise must be 0 to 1, or auto, not"):
             Upscaler(small, device="cpu", denoise=wrong)
+    with pytest.raises(UserError, match="or None for an estimate, not 'auto'"):
+        Upscaler(small, device="cpu", denoise="auto")  # type: ignore[arg-type]
 
 
 # Which model

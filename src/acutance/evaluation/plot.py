@@ -38,6 +38,9 @@ MARKS: dict[str, dict[str, Any]] = {
 """Shapes tell the groups apart without colour; ours are the only dark ones. The ring of a published
 figure lies around what was measured here, where the two agree."""
 
+NEAR = 0.1
+"""dB within which a published figure and one measured here need one name."""
+
 LEGEND = {
     "published": "published figures",
     "weights": "published weights, measured here",
@@ -115,13 +118,19 @@ def _draw_scale(axis: "Axes", standings: Sequence[Standing]) -> None:
             ends = zip(_position(plain), _position(standing), strict=True)
             axis.plot(*ends, color="#9c1216", linewidth=0.9, linestyle=":", zorder=2)
     taken = [_level(axis, s) for s in levels]
-    measured = {_label(s) for s in points if s.group != "published"}
-    named = [s for s in points if s.group != "published" or _label(s) not in measured]
+    measured = [s for s in points if s.group != "published"]
+    named = [s for s in points if s.group != "published" or not any(_agree(s, m) for m in measured)]
     place_labels(
         axis,
         [(_label(s), *_position(s), s.group == "acutance") for s in named],
         taken=taken,
     )
+
+
+def _agree(published: Standing, measured: Standing) -> bool:
+    """Whether one name is enough for both."""
+    apart = abs((published.psnr or 0.0) - (measured.psnr or 0.0))
+    return _label(published) == _label(measured) and apart < NEAR
 
 
 def _position(standing: Standing) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """How much noise and compression there is to remove from a picture, for models that ask for it."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -48,10 +49,14 @@ class Estimate:
         return " and ".join(jpeg + noise) or "no noise or JPEG found"
 
 
-def check_denoise(denoise: float | None) -> None:
+def check_denoise(denoise: object) -> None:
     """Raise UserError unless it is in [0, 1], or None for an estimate."""
-    if denoise is not None and not 0 <= denoise <= 1:
-        raise UserError(f"denoise must be 0 to 1, or auto, not {denoise:g}")
+    if denoise is None:
+        return
+    if not isinstance(denoise, Real):
+        raise UserError(f"denoise must be 0 to 1, or None for an estimate, not {denoise!r}")
+    if not 0 <= float(denoise) <= 1:
+        raise UserError(f"denoise must be 0 to 1, or auto, not {float(denoise):g}")
 
 
 def estimate(source: Source) -> Estimate:
