@@ -106,15 +106,16 @@ void product_of_columns(Left a, const float* b, float* c, long rows, long inner,
 // C (rows, columns) = or += A (rows, inner) B (inner, columns); columns in multiples of LANES.
 template <bool ADD>
 void product(Left a, const float* b, float* c, long rows, long inner, long columns) {
-  long j = 0;
-  for (; j + 4 * LANES <= columns; j += 4 * LANES)
-    product_of_columns<4, ADD>(a, b + j, c + j, rows, inner, columns);
-  if (j + 3 * LANES <= columns) {
-    product_of_columns<3, ADD>(a, b + j, c + j, rows, inner, columns);
-    j += 3 * LANES;
+  // Few columns at a time leave the processor waiting: 6 registers are 3 and 3, not 4 and 2.
+  for (long j = 0, left = columns / LANES; left > 0;) {
+    const long now = left % 4 == 0 || left > 6 ? 4 : std::min(left, 3L);
+    if (now == 4) product_of_columns<4, ADD>(a, b + j, c + j, rows, inner, columns);
+    if (now == 3) product_of_columns<3, ADD>(a, b + j, c + j, rows, inner, columns);
+    if (now == 2) product_of_columns<2, ADD>(a, b + j, c + j, rows, inner, columns);
+    if (now == 1) product_of_columns<1, ADD>(a, b + j, c + j, rows, inner, columns);
+    j += now * LANES;
+    left -= now;
   }
-  for (; j < columns; j += LANES)
-    product_of_columns<1, ADD>(a, b + j, c + j, rows, inner, columns);
 }
 
 inline Vector times(float factor, Vector x) { return _mm512_mul_ps(_mm512_set1_ps(factor), x); }
