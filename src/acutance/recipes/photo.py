@@ -21,9 +21,9 @@ LOSSES = (LossPhase(until=1.0, content="mse", alpha=1e-3, beta=0.03, log=True),)
 def photo_x4() -> TrainConfig:
     """The base generator for photos at x4, from the shipped bicubic model.
 
-    Hardware: one core of an Intel Xeon in fp32. Time: 75 minutes; the shipped model, from what is
-    lean-x4 now, has 27.51 dB on clean pictures at strength 0, where lean-x4 has 27.64, mean of the
-    three sets by ``poster2017``; degraded ones: docs/photos.md.
+    Hardware: one core of an Intel Xeon in fp32. Time: 75 minutes; the shipped model had 10,500
+    steps in 48 with ``winograd``: 27.60 dB on clean pictures at strength 0, where base-x4 has
+    27.71, mean of the three sets by ``poster2017``; degraded ones: docs/photos.md.
     Command: ``acutance train photo-x4 --from base-x4 --data DIR --out RUN``
     """
     return TrainConfig(
@@ -60,9 +60,9 @@ def photo_x2() -> TrainConfig:
 def gan_photo_x4() -> TrainConfig:
     """The photo model at x4, trained further against a discriminator; see docs/gan.md.
 
-    Hardware: one core of an Intel Xeon in fp32. Time: 48 minutes; the shipped model had 28, of
-    which the weights of minute 9 were chosen, and 13 more with a lambda of 0.3, of which those of
-    minute 5 were, six tenths of which ship; docs/photos.md has the figures.
+    Hardware: one core of an Intel Xeon in fp32. Time: 48 minutes; the shipped model had 20 of 25,
+    the last nine with a lambda of 0.3, and three quarters of the way to its weights ship;
+    docs/photos.md has the figures.
     Command:
     ``acutance train gan-photo-x4 --from photo-x4 --data DIR --out RUN --set gan.backbones=DIR``
     """
