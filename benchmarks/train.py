@@ -42,7 +42,8 @@ class Contest:
 
     def __init__(self, config: TrainConfig, phase: PatchPhase, device: torch.device) -> None:
         self.config, self.phase, self.device = config, phase, device
-        self.dtype = torch.float32 if config.winograd else choose_precision("auto", device)
+        precision = "fp32" if config.winograd else config.precision
+        self.dtype = choose_precision(precision, device)
         network, self.alone = (
             run_folder.new_network(config).to(device, memory_format=torch.channels_last)
             for _ in range(2)
