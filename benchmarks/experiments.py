@@ -9,8 +9,12 @@ different machines or threads stand in different tables.
 
 Usage:
     python benchmarks/experiments.py run GROUP --data PHOTOS --benchmarks DIR --runs DIR
-        [--minutes M] [--seeds N] [--threads N] [--names NAME...]
+        [--minutes M] [--seeds N] [--threads N] [--winograd] [--names NAME...]
     python benchmarks/experiments.py report
+
+With ``--winograd`` all runs of the call train, and are measured, by Winograd's algorithm
+(docs/training.md): a processor with AVX-512 then does about twice as much in the same time. Such
+runs have tables of their own.
 
 A group is one of: structure, levels, alpha, losses, optimiser, activation, equal-x4, equal-x8,
 terms-x4, terms-x8.
@@ -29,8 +33,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from acutance.data.benchmarks import find_benchmarks
 from acutance.evaluation.plot import MARKS, figure, place_labels
 from acutance.evaluation.provenance import processor
+from acutance.evaluation.run import run as evaluate
+from acutance.evaluation.table import Line, summarise
+from acutance.metrics.protocol import PROTOCOLS
+from acutance.training.run_folder import load_run
+from acutance.training.winograd.layers import accelerate
 
 DOCS = Path(__file__).parent.parent / "docs" / "benchmarks"
 RESULTS = DOCS / "experiments.csv"
@@ -203,22 +217,21 @@ def store(results: Sequence[Result]) -> None:
     partial.replace(RESULTS)
 
 
-def acutance(*words: str, capture: bool = False) -> str:
+def acutance(*words: str) -> None:
     """Run the command line; raises CalledProcessError when it fails.
 
     Whoever stops this script stops it too: it saves its state first, and no orphan trains on.
     """
     command = [sys.executable, "-m", "acutance.cli.main", *words]
-    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE if capture else None) as run:
+    with subprocess.Popen(command) as run:
         try:
-            out, _ = run.communicate()
+            run.communicate()
         except BaseException:
             run.terminate()
             run.wait()
             raise
     if run.returncode:
         raise subprocess.CalledProcessError(run.returncode, command)
-    return out or ""
 
 
 def execute(group: str, name: str, seed: int, options: argparse.Namespace) -> Result:
@@ -237,17 +250,12 @@ def execute(group: str, name: str, seed: int, options: argparse.Namespace) -> Re
         words += ["--set", "checkpoint_minutes=1"]
         for setting in settings:
             words += ["--set", setting]
+        if options.winograd:
+            words += ["--set", "winograd=true"]
     acutance(*words)
     acutance("export", str(run), "--overwrite")
-    card_path = next((run / "export").glob("*.json"))
-    card = json.loads(card_path.read_text(encoding="utf-8"))
-    measured = acutance(
-        *("evaluate", "--data", str(options.benchmarks), "--scale", str(card["scale"])),
-        *("--model", str(card_path), "--no-baselines", "--format", "json", "--quiet"),
-        capture=True,
-    )
-    lines = json.loads(measured)["lines"]
-    own = next(line for line in lines if line["set_name"] == "all" and not line["published"])
+    card = json.loads(next((run / "export").glob("*.json")).read_text(encoding="utf-8"))
+    own = measured(run, card["scale"], options)
     training = card["training"]
     return Result(
         group=group,
@@ -260,12 +268,38 @@ def execute(group: str, name: str, seed: int, options: argparse.Namespace) -> Re
         parameters=card["parameters"],
         macs_per_lr_pixel=card["macs_per_lr_pixel"],
         held_out_psnr=training["validation_psnr"][-1],
-        psnr=own["psnr"],
-        ssim=own["ssim"],
-        hfeni=own["hfeni"],
+        psnr=own.psnr,
+        ssim=own.ssim,
+        hfeni=own.hfeni,
         commit=training["commit"][:12],
-        hardware=training["hardware"],
+        hardware=hardware(options),
     )
+
+
+def measured(run: Path, scale: int, options: argparse.Namespace) -> Line:
+    """The averaged weights on all benchmark pictures by ``poster2017``, computed by PyTorch."""
+    network, _ = load_run(run)
+    if options.winograd:
+        accelerate(network)
+
+    @torch.inference_mode()
+    def upscale(lr: NDArray[np.float32]) -> NDArray[np.floating]:
+        lr_NCHW = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1)))[None]
+        lr_NCHW = lr_NCHW.contiguous(memory_format=torch.channels_last)
+        sr: NDArray[np.floating] = network(lr_NCHW)[0].permute(1, 2, 0).numpy()
+        return sr
+
+    torch.set_num_threads(options.threads)
+    pictures = find_benchmarks(options.benchmarks)
+    protocol = PROTOCOLS["poster2017"]
+    rows = evaluate({"own": upscale}, pictures, scale=scale, protocol=protocol)
+    return summarise(list(rows))[-1]  # all sets together
+
+
+def hardware(options: argparse.Namespace) -> str:
+    """What the runs of a table have in common."""
+    algorithm = ", Winograd" if options.winograd else ""
+    return f"{processor()}, {options.threads} threads{algorithm}"
 
 
 QUESTIONS = {
@@ -484,6 +518,7 @@ def main() -> None:
     runner.add_argument("--minutes", type=float, default=5.0)
     runner.add_argument("--seeds", type=int, default=2)
     runner.add_argument("--threads", type=int, default=1)
+    runner.add_argument("--winograd", action="store_true")
     runner.add_argument("--names", nargs="*", help="only these of the group")
     commands.add_parser("report")
     options = parser.parse_args()
@@ -491,10 +526,9 @@ def main() -> None:
     if options.command == "run":
         if unknown := set(options.names or ()) - GROUPS[options.group].keys():
             parser.error(f"{options.group} has no {', '.join(sorted(unknown))}")
-        hardware = f"{processor()}, {options.threads} threads"
         for seed in range(options.seeds):
             for name in options.names or GROUPS[options.group]:
-                key = options.group, name, seed, options.minutes, hardware
+                key = options.group, name, seed, options.minutes, hardware(options)
                 if key not in {result.key for result in stored()}:
                     result = execute(options.group, name, seed, options)
                     store([*stored(), result])

@@ -1,12 +1,17 @@
 """benchmarks/experiments.py: a page that says no more than the runs."""
 
+import argparse
 import dataclasses
+import json
 import runpy
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+
+from ..conftest import picture
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "experiments.py"
 
@@ -63,6 +68,37 @@ def test_whoever_stops_the_script_stops_what_it_runs(script: dict[str, Any]) -> 
         with pytest.raises(SystemExit):
             script["acutance"]("--help")
     assert started[0].poll() is not None
+
+
+def test_a_run_from_training_to_its_line(
+    script: dict[str, Any], photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is measured in here is what ``acutance evaluate`` measures of the exported model."""
+    pictures = tmp_path / "benchmarks" / "Set5"
+    pictures.mkdir(parents=True)
+    for number in range(2):
+        Image.fromarray(picture(number)).save(pictures / f"{number}.png")
+    patches = 'patches=[{"until":1.0,"patch":12,"batch":2}]'
+    script["GROUPS"]["terms-x4"]["by a test"] = ("tiny-x4", patches)
+    options = argparse.Namespace(
+        data=photos,
+        benchmarks=pictures.parent,
+        runs=tmp_path,
+        minutes=0.02,
+        threads=1,
+        winograd=False,
+    )
+    result = script["execute"]("terms-x4", "by a test", 0, options)
+    assert result.lr_pixels == result.steps * 2 * 12 * 12 > 0
+    (card,) = tmp_path.glob("*/export/*.json")
+    capfd.readouterr()
+    script["acutance"](
+        *("evaluate", "--data", str(pictures.parent), "--scale", "4", "--model", str(card)),
+        *("--no-baselines", "--format", "json", "--quiet"),
+    )
+    (line,) = json.loads(capfd.readouterr().out)["lines"]
+    assert result.psnr == pytest.approx(line["psnr"], abs=1e-3)
+    assert result.hfeni == pytest.approx(line["hfeni"], rel=1e-3)
 
 
 @pytest.mark.parametrize("group", ["alpha", "terms-x4"])
