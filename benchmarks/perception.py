@@ -122,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--backbones", type=Path, required=True)
-    parser.add_argument("--model", default="lean-x4", help="the faithful one: a name or a card")
+    parser.add_argument("--model", default="base-x4", help="the faithful one: a name or a card")
     parser.add_argument("--details", type=float, nargs="+", default=[0, 0.25, 0.5, 0.75, 1])
     parser.add_argument("--rows", type=Path)
     parser.add_argument("--threads", type=int)

@@ -205,7 +205,7 @@ def main() -> None:
     """Write sheets and page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--model", default="lean-x4", help="the faithful one: a name or a card")
+    parser.add_argument("--model", default="base-x4", help="the faithful one: a name or a card")
     parser.add_argument("--degraded", action="store_true", help="show the models for photos")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where to write")
     options = parser.parse_args()
