@@ -29,8 +29,8 @@ def base_x4() -> TrainConfig:
     Muon learns faster than AdamW, and equivariant weights, the default from nothing, faster than
     free ones (docs/benchmarks/log.md).
     Hardware: one core of an Intel Xeon in fp32. Time: 95 minutes; measured: 27.71 dB,
-    SSIM .7476, the mean of Set5, Set14 and BSDS100 by ``poster2017``. The shipped model went on from
-    there for 20,000 steps, 90 minutes with ``winograd``, to 27.74 dB and .7488 (its card).
+    SSIM .7476, the mean of Set5, Set14 and BSDS100 by ``poster2017``. The shipped model went on
+    for 20,000 steps, 118 minutes of which 90 with ``winograd``, to 27.74 dB and .7488 (its card).
     Command: ``acutance train base-x4 --data DIR --out RUN``
     """
     return TrainConfig(
