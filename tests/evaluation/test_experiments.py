@@ -71,7 +71,11 @@ def test_whoever_stops_the_script_stops_what_it_runs(script: dict[str, Any]) -> 
 
 
 def test_a_run_from_training_to_its_line(
-    script: dict[str, Any], photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    script: dict[str, Any],
+    photos: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is measured in here is what ``acutance evaluate`` measures of the exported model."""
     pictures = tmp_path / "benchmarks" / "Set5"
@@ -79,7 +83,7 @@ def test_a_run_from_training_to_its_line(
     for number in range(2):
         Image.fromarray(picture(number)).save(pictures / f"{number}.png")
     patches = 'patches=[{"until":1.0,"patch":12,"batch":2}]'
-    script["GROUPS"]["terms-x4"]["by a test"] = ("tiny-x4", patches)
+    monkeypatch.setitem(script["GROUPS"]["terms-x4"], "by a test", ("tiny-x4", patches))
     options = argparse.Namespace(
         data=photos,
         benchmarks=pictures.parent,
