@@ -222,7 +222,7 @@ def acutance(*words: str) -> None:
 
     Whoever stops this script stops it too: it saves its state first, and no orphan trains on.
     """
-    command = [sys.executable, "-m", "acutance.cli.main", *words]
+    command = [sys.executable, "-m", "acutance", *words]
     with subprocess.Popen(command) as run:
         try:
             run.communicate()

@@ -61,7 +61,7 @@ def matmul_peak(threads: int, dtype: str) -> float:
 
 def upscale(picture: Path, model: str, device: str, threads: int, folder: Path) -> dict[str, float]:
     """One run of the command line; the summary that it prints, and the whole process's seconds."""
-    command = [sys.executable, "-m", "acutance.cli.main", "upscale", str(picture)]
+    command = [sys.executable, "-m", "acutance", "upscale", str(picture)]
     command += ["--model", model, "--device", device, "--threads", str(threads)]
     command += ["-o", str(folder / "out.png"), "--overwrite", "--json"]
     start = time.perf_counter()

@@ -30,7 +30,7 @@ def test_an_export_is_not_overwritten(acutance: Run, run: Path, model: Path) -> 
 
 def test_an_export_says_where_it_is_and_no_more(run: Path, tmp_path: Path) -> None:
     """Of another process: PyTorch prints what it has to say of torchvision once."""
-    command = [sys.executable, "-m", "acutance.cli.main", "export", str(run)]
+    command = [sys.executable, "-m", "acutance", "export", str(run)]
     result = subprocess.run(
         [*command, "--out", str(tmp_path)], capture_output=True, text=True, check=True
     )

@@ -445,7 +445,7 @@ def test_wrong_usage_is_one_line_and_status_2(
 
 def test_the_program_itself(photo: Path, model: Path) -> None:
     """As installed: exit status and streams of the real process."""
-    command = [sys.executable, "-m", "acutance.cli.main", "upscale", "--model", str(model)]
+    command = [sys.executable, "-m", "acutance", "upscale", "--model", str(model)]
     good = subprocess.run([*command, str(photo)], capture_output=True, text=True, check=False)
     assert good.returncode == 0, good.stderr
     assert good.stdout.count("\n") == 1
@@ -457,7 +457,7 @@ def test_the_program_itself(photo: Path, model: Path) -> None:
 
 def test_a_name_that_the_terminal_cannot_show(photo: Path, model: Path) -> None:
     named = photo.rename(photo.with_name("caf\u00e9 \u6771.png"))
-    command = [sys.executable, "-m", "acutance.cli.main", "upscale", "--model", str(model)]
+    command = [sys.executable, "-m", "acutance", "upscale", "--model", str(model)]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     run = subprocess.run([*command, str(named)], capture_output=True, env=environment, check=False)
     assert run.returncode == 0, run.stderr
@@ -480,7 +480,7 @@ def test_the_summary_stays_one_line_on_a_terminal(photo: Path, model: Path, tmp_
     """The bar is drawn on a terminal of 40 columns; standard output is a file all the same."""
     pty = pytest.importorskip("pty")
     controller, terminal = pty.openpty()
-    command = [sys.executable, "-m", "acutance.cli.main", "upscale", "--model", str(model)]
+    command = [sys.executable, "-m", "acutance", "upscale", "--model", str(model)]
     with (tmp_path / "out.txt").open("w") as out:
         status = subprocess.run(
             [*command, str(photo)],
@@ -529,6 +529,24 @@ def test_a_kill_leaves_nothing_half_written(photo: Path, model: Path, number: in
     assert [path.name for path in photo.parent.iterdir()] == ["a photo.png"]
 
 
+EARLY = """
+import sys
+from acutance.__main__ import main
+class Interrupted:
+    def find_spec(self, name, *rest):
+        if name.startswith("acutance.cli"):
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+main()
+"""
+
+
+def test_an_interrupt_while_the_program_loads_shows_no_traceback() -> None:
+    command = [sys.executable, "-c", EARLY, "models"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (130, "acutance: interrupted before it began\n")
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -559,7 +577,7 @@ def test_a_foreign_file_with_its_own_hash_is_one_line(photo: Path, model: Path) 
     card["files"]["onnx"] = dataclasses.asdict(file_entry(foreign))
     path = model.with_name("foreign.card")
     path.write_text(json.dumps(card))
-    command = [sys.executable, "-m", "acutance.cli.main", "upscale", "--model", str(path)]
+    command = [sys.executable, "-m", "acutance", "upscale", "--model", str(path)]
     result = subprocess.run([*command, str(photo)], capture_output=True, text=True, check=False)
     path.unlink()
     foreign.unlink()

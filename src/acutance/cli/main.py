@@ -77,7 +77,3 @@ def usage_error(error: CycloptsError) -> str:
     text = text if text.endswith("...") else text.removesuffix(".")
     command = " ".join(["acutance", *(error.command_chain or ())])
     return f"{text[:1].lower()}{text[1:]}; `{command} --help` says what there is"
-
-
-if __name__ == "__main__":
-    main()

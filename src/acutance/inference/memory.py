@@ -3,16 +3,14 @@
 import math
 
 from acutance.errors import UserError
-from acutance.models.card import Card
+from acutance.models.card import FEATURE_MAPS, Card
 
 DEFAULT_MEMORY = 1024
 """MiB that the tiles' arrays and feature maps may take."""
 
 BYTES_PER_VALUE = 4
-FEATURE_MAPS = 10
-"""Feature maps of a generator's full width alive at once, measured with OpenVINO: a tile of n LR
-pixels takes about ``n * 4 bytes * (10 * channels + 5 * 3 * scale^2)``. Where a card tells its
-``feature_values``, they stand for ``10 * channels``."""
+"""A tile of n LR pixels takes about ``n * 4 bytes * (10 * channels + 5 * 3 * scale^2)``, measured
+with OpenVINO; where a card tells its ``feature_values``, they stand for ``10 * channels``."""
 
 
 def tile_size(card: Card, memory: int, tile: int | None = None) -> int:

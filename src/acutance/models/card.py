@@ -12,6 +12,9 @@ from typing import Any
 
 from acutance.errors import UserError
 
+FEATURE_MAPS = 10
+"""Of a generator's full width alive at once, measured with OpenVINO."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFile:

@@ -13,10 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from acutance.models.blocks import BicubicUpscale, pad_to_multiple
+from acutance.models.card import FEATURE_MAPS
 from acutance.models.generator import Generator, GeneratorConfig
-
-FEATURE_MAPS = 10
-"""Of full width alive at once, as ``inference/memory.py`` has it for a generator."""
 
 
 @dataclass(frozen=True, kw_only=True)
