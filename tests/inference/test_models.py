@@ -166,6 +166,7 @@ def test_x8_is_past_the_2017_system_but_for_hfeni() -> None:
 
 def test_base_at_x4_is_equivariant_and_ahead_of_what_it_was() -> None:
     assert shipped()["base-x4"].equivariant
+    assert figures("base-x4", "poster2017")["psnr"] >= 27.75
     assert (
         figures("base-x4", "poster2017")["psnr"] > figures("lean-x4", "poster2017")["psnr"] + 0.08
     )
