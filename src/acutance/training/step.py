@@ -17,6 +17,7 @@ from acutance.training.run_folder import load_teacher
 from acutance.training.schedule import phase_at
 from acutance.training.state import TrainState
 from acutance.training.validation import Validation
+from acutance.training.winograd import accelerate
 
 Batch = tuple[Tensor, Tensor]
 Forward = Callable[[Tensor], list[Tensor]]
@@ -131,6 +132,8 @@ class PixelStage:
         if config.teacher is not None:
             self.teacher = load_teacher(config.teacher, scale=config.scale).to(device)
             self.teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            if config.winograd:
+                accelerate(self.teacher)
 
     def step(self, batch: Batch, *, progress: float, factor: float) -> StepResult:
         """One step of ``train_step``, on what the teacher says of the batch, where there is one."""
