@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from acutance.errors import UserError
 from acutance.models.blocks import ResidualBlock
 from acutance.models.catalogue import build, network_config
-from acutance.training import run_folder
+from acutance.training import run_folder, step
 from acutance.training.loop import Stopped
 from acutance.training.train import train
 from acutance.training.winograd import accelerate
 from acutance.training.winograd.extension import extension
+from acutance.training.winograd.layers import FastConv2d, FastResidualBlock
 
 from .test_loop import CONFIG, assert_same_weights, quiet
 
@@ -136,6 +137,19 @@ def test_a_run_learns_the_same_and_goes_on_where_it_stopped(photos: Path, tmp_pa
         train(config, data=photos, run=stopped, threads=1, report=stop)
     train(config, data=photos, run=stopped, resume=True, threads=1, report=quiet)
     assert_same_weights(tmp_path / "True", stopped)
+
+
+def test_a_teacher_computes_so_too(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = network_config("generator", "tiny", scale=CONFIG.scale)
+    teacher = build("generator", vars(shape))
+    monkeypatch.setattr(step, "load_teacher", lambda *_, **__: teacher)
+    for winograd in (False, True):
+        config = dataclasses.replace(CONFIG, winograd=winograd, teacher="any", steps=1)
+        train(config, data=photos, run=tmp_path / str(winograd), threads=1, report=quiet)
+        fast = [m for m in teacher.modules() if isinstance(m, FastConv2d | FastResidualBlock)]
+        assert bool(fast) == winograd
 
 
 def test_it_is_refused_off_the_cpu_and_in_bf16(photos: Path, tmp_path: Path) -> None:
