@@ -124,8 +124,8 @@ class TrainConfig:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic of the convolutions; auto is bf16 where the processor has it."""
     winograd: bool = False
-    """Compute 3x3 convolutions by Winograd's algorithm: on a CPU with AVX-512, in fp32; it is built
-    by a C++ compiler."""
+    """Compute 3x3 convolutions by Winograd's algorithm: on a CPU with AVX2 or AVX-512, in fp32; it
+    is built by a C++ compiler."""
     compile: bool = False
     """Compile the network with torch.compile; worth it on a GPU."""
     seed: int = 0

@@ -1,4 +1,4 @@
-// 3x3 convolutions by Winograd's minimal filtering F(4x4, 3x3), fp32, channels last, AVX-512.
+// 3x3 convolutions by Winograd's minimal filtering F(4x4, 3x3), fp32, channels last, AVX-512 or AVX2.
 //
 // Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016. A tile of
 // 4x4 outputs needs 6x6 inputs d and the filter g:
@@ -27,11 +27,41 @@
 
 namespace {
 
-constexpr long BLOCK = 30;         // tiles
-constexpr long LANES = 16;         // floats in a register
-constexpr long MOST_CHANNELS = 1024;
+#ifdef __AVX512F__
 
 using Vector = __m512;
+constexpr long BLOCK = 30;        // tiles
+constexpr long MOST_VECTORS = 4;  // of columns at a time: 6 rows of them fill 24 of 32 registers
+
+inline Vector load(const float* from) { return _mm512_loadu_ps(from); }
+inline void store(float* to, Vector x) { _mm512_storeu_ps(to, x); }
+inline Vector all(float x) { return _mm512_set1_ps(x); }
+inline Vector fused(Vector x, Vector y, Vector z) { return _mm512_fmadd_ps(x, y, z); }
+inline Vector larger(Vector x, Vector y) { return _mm512_max_ps(x, y); }
+inline Vector where_positive(Vector where, Vector x) {
+  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(where, all(0), _CMP_GT_OQ), x);
+}
+
+#else
+
+using Vector = __m256;
+constexpr long BLOCK = 24;
+constexpr long MOST_VECTORS = 2;  // 12 of 16 registers
+
+inline Vector load(const float* from) { return _mm256_loadu_ps(from); }
+inline void store(float* to, Vector x) { _mm256_storeu_ps(to, x); }
+inline Vector all(float x) { return _mm256_set1_ps(x); }
+inline Vector fused(Vector x, Vector y, Vector z) { return _mm256_fmadd_ps(x, y, z); }
+inline Vector larger(Vector x, Vector y) { return _mm256_max_ps(x, y); }
+inline Vector where_positive(Vector where, Vector x) {
+  return _mm256_and_ps(_mm256_cmp_ps(where, all(0), _CMP_GT_OQ), x);
+}
+
+#endif
+
+constexpr long LANES = sizeof(Vector) / sizeof(float);
+constexpr long MOST_CHANNELS = 1024;
+
 using MaybeTensor = std::optional<at::Tensor>;
 
 alignas(64) const float ZEROS[MOST_CHANNELS] = {};  // what lies beyond the edges
@@ -78,17 +108,17 @@ inline void product_in_registers(Left a, const float* b, float* c, long inner, l
   Vector sum[ROWS][VECTORS];
   for (int r = 0; r < ROWS; ++r)
     for (int v = 0; v < VECTORS; ++v)
-      sum[r][v] = ADD ? _mm512_load_ps(c + r * columns + LANES * v) : _mm512_setzero_ps();
+      sum[r][v] = ADD ? load(c + r * columns + LANES * v) : all(0);
   for (long i = 0; i < inner; ++i) {
     Vector right[VECTORS];
-    for (int v = 0; v < VECTORS; ++v) right[v] = _mm512_load_ps(b + i * columns + LANES * v);
+    for (int v = 0; v < VECTORS; ++v) right[v] = load(b + i * columns + LANES * v);
     for (int r = 0; r < ROWS; ++r) {
-      const Vector left = _mm512_set1_ps(a.data[r * a.down + i * a.right]);
-      for (int v = 0; v < VECTORS; ++v) sum[r][v] = _mm512_fmadd_ps(left, right[v], sum[r][v]);
+      const Vector left = all(a.data[r * a.down + i * a.right]);
+      for (int v = 0; v < VECTORS; ++v) sum[r][v] = fused(left, right[v], sum[r][v]);
     }
   }
   for (int r = 0; r < ROWS; ++r)
-    for (int v = 0; v < VECTORS; ++v) _mm512_store_ps(c + r * columns + LANES * v, sum[r][v]);
+    for (int v = 0; v < VECTORS; ++v) store(c + r * columns + LANES * v, sum[r][v]);
 }
 
 template <int VECTORS, bool ADD>
@@ -108,9 +138,11 @@ template <bool ADD>
 void product(Left a, const float* b, float* c, long rows, long inner, long columns) {
   // Few columns at a time leave the processor waiting: 6 registers are 3 and 3, not 4 and 2.
   for (long j = 0, left = columns / LANES; left > 0;) {
-    const long now = left % 4 == 0 || left > 6 ? 4 : std::min(left, 3L);
-    if (now == 4) product_of_columns<4, ADD>(a, b + j, c + j, rows, inner, columns);
-    if (now == 3) product_of_columns<3, ADD>(a, b + j, c + j, rows, inner, columns);
+    const long now = std::min(left == 5 || left == 6 ? 3 : left, MOST_VECTORS);
+    if constexpr (MOST_VECTORS == 4) {
+      if (now == 4) product_of_columns<4, ADD>(a, b + j, c + j, rows, inner, columns);
+      if (now == 3) product_of_columns<3, ADD>(a, b + j, c + j, rows, inner, columns);
+    }
     if (now == 2) product_of_columns<2, ADD>(a, b + j, c + j, rows, inner, columns);
     if (now == 1) product_of_columns<1, ADD>(a, b + j, c + j, rows, inner, columns);
     j += now * LANES;
@@ -118,12 +150,10 @@ void product(Left a, const float* b, float* c, long rows, long inner, long colum
   }
 }
 
-inline Vector times(float factor, Vector x) { return _mm512_mul_ps(_mm512_set1_ps(factor), x); }
+inline Vector times(float factor, Vector x) { return all(factor) * x; }
 
 // factor * x + y
-inline Vector plus(float factor, Vector x, Vector y) {
-  return _mm512_fmadd_ps(_mm512_set1_ps(factor), x, y);
-}
+inline Vector plus(float factor, Vector x, Vector y) { return fused(all(factor), x, y); }
 
 // B' d
 inline void transform_input(const Vector d[6], Vector v[6]) {
@@ -198,7 +228,7 @@ void transform_inputs(const float* x, const Tiles& tiles, long block, long chann
       Vector columns[6][6];
       for (int j = 0; j < 6; ++j) {
         Vector d[6], v[6];
-        for (int i = 0; i < 6; ++i) d[i] = _mm512_loadu_ps(at[i * 6 + j] + c);
+        for (int i = 0; i < 6; ++i) d[i] = load(at[i * 6 + j] + c);
         transform_input(d, v);
         for (int i = 0; i < 6; ++i) columns[i][j] = v[i];
       }
@@ -206,7 +236,7 @@ void transform_inputs(const float* x, const Tiles& tiles, long block, long chann
         Vector v[6];
         transform_input(columns[i], v);
         for (int j = 0; j < 6; ++j)
-          _mm512_store_ps(V + ((i * 6 + j) * BLOCK + t) * channels + c, v[j]);
+          store(V + ((i * 6 + j) * BLOCK + t) * channels + c, v[j]);
       }
     }
   }
@@ -219,22 +249,22 @@ void transform_gradients(const float* dy, const Tiles& tiles, long block, long c
     const float* at[16];
     find_pixels<4, 0>(dy, tiles, block * BLOCK + t, channels, at);
     for (long c = 0; c < channels; c += LANES) {
-      Vector columns[6][4], total = _mm512_loadu_ps(sum + c);
+      Vector columns[6][4], total = load(sum + c);
       for (int j = 0; j < 4; ++j) {
         Vector y[4], m[6];
         for (int i = 0; i < 4; ++i) {
-          y[i] = _mm512_loadu_ps(at[i * 4 + j] + c);
+          y[i] = load(at[i * 4 + j] + c);
           total = total + y[i];
         }
         transform_gradient(y, m);
         for (int i = 0; i < 6; ++i) columns[i][j] = m[i];
       }
-      _mm512_storeu_ps(sum + c, total);
+      store(sum + c, total);
       for (int i = 0; i < 6; ++i) {
         Vector m[6];
         transform_gradient(columns[i], m);
         for (int j = 0; j < 6; ++j)
-          _mm512_store_ps(M + ((i * 6 + j) * BLOCK + t) * channels + c, m[j]);
+          store(M + ((i * 6 + j) * BLOCK + t) * channels + c, m[j]);
       }
     }
   }
@@ -251,7 +281,7 @@ struct Finish {
 // y = A' M A for the tiles of a block.
 void transform_outputs(const float* M, const Tiles& tiles, long block, long channels, float* y,
                        const Finish& finish) {
-  const Vector zero = _mm512_setzero_ps();
+  const Vector zero = all(0);
   for (long t = 0; t < tiles.in_block(block); ++t) {
     const long tile = block * BLOCK + t, top = tiles.top(tile), left = tiles.left(tile);
     const long high = std::min(4L, tiles.height - top), wide = std::min(4L, tiles.width - left);
@@ -260,24 +290,21 @@ void transform_outputs(const float* M, const Tiles& tiles, long block, long chan
       for (int j = 0; j < 6; ++j) {
         Vector m[6], out[4];
         for (int i = 0; i < 6; ++i)
-          m[i] = _mm512_load_ps(M + ((i * 6 + j) * BLOCK + t) * channels + c);
+          m[i] = load(M + ((i * 6 + j) * BLOCK + t) * channels + c);
         transform_output(m, out);
         for (int i = 0; i < 4; ++i) columns[i][j] = out[i];
       }
-      const Vector bias = finish.bias ? _mm512_loadu_ps(finish.bias + c) : zero;
+      const Vector bias = finish.bias ? load(finish.bias + c) : zero;
       for (int i = 0; i < high; ++i) {
         Vector out[4];
         transform_output(columns[i], out);
         for (int j = 0; j < wide; ++j) {
           const long at = tiles.pixel(tile, top + i, left + j) * channels + c;
           Vector value = out[j] + bias;
-          if (finish.relu) value = _mm512_max_ps(value, zero);
-          if (finish.where) {
-            const Vector where = _mm512_loadu_ps(finish.where + at);
-            value = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(where, zero, _CMP_GT_OQ), value);
-          }
-          if (finish.add) value = value + _mm512_loadu_ps(finish.add + at);
-          _mm512_storeu_ps(y + at, value);
+          if (finish.relu) value = larger(value, zero);
+          if (finish.where) value = where_positive(load(finish.where + at), value);
+          if (finish.add) value = value + load(finish.add + at);
+          store(y + at, value);
         }
       }
     }

@@ -12,17 +12,20 @@ import torch
 
 from acutance.errors import UserError
 
-FLAGS = ("-O3", "-std=c++17", "-mavx512f", "-mfma")
+FLAGS = ("-O3", "-std=c++17", "-mfma")
+WIDEST = {"AVX512": "-mavx512f", "AVX2": "-mavx2"}
+"""The flag for the widest registers of a processor, by PyTorch's name for what it can do."""
 
 
 @functools.cache
 def extension() -> ModuleType:
     """``convolve`` and ``gradients`` of ``convolution.cpp``; the first call builds them.
 
-    Raises UserError where the processor lacks AVX-512 or there is no C++ compiler.
+    Raises UserError where the processor lacks AVX2 or there is no C++ compiler.
     """
-    if torch.backends.cpu.get_cpu_capability() != "AVX512":
-        raise UserError("'winograd' needs a processor with AVX-512: leave it out")
+    widest = WIDEST.get(torch.backends.cpu.get_cpu_capability())
+    if widest is None:
+        raise UserError("'winograd' needs a processor with AVX2 or AVX-512: leave it out")
     from torch.utils.cpp_extension import load
 
     said = io.StringIO()
@@ -31,7 +34,7 @@ def extension() -> ModuleType:
             built: ModuleType = load(
                 name="acutance_winograd",
                 sources=[str(Path(__file__).with_name("convolution.cpp"))],
-                extra_cflags=list(FLAGS),
+                extra_cflags=[*FLAGS, widest],
             )
     except (RuntimeError, OSError, ImportError, subprocess.SubprocessError) as error:
         reason = textwrap.shorten(str(error), 100, placeholder=" ..")
