@@ -13,8 +13,8 @@ Usage:
     python benchmarks/experiments.py report
 
 With ``--winograd`` all runs of the call train, and are measured, by Winograd's algorithm
-(docs/training.md): a processor with AVX-512 or AVX2 then does about twice as much in the same time. Such
-runs have tables of their own.
+(docs/training.md): a processor with AVX-512 or AVX2 then does about twice as much in the same
+time. Such runs have tables of their own.
 
 A group is one of: structure, levels, alpha, losses, optimiser, activation, equal-x4, equal-x8,
 terms-x4, terms-x8.
