@@ -1,5 +1,7 @@
 """A run that goes on from other weights: what fits, what is widened, what stays fresh."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -52,6 +54,17 @@ def test_a_wider_equivariant_network_stays_equivariant(monkeypatch: pytest.Monke
     with torch.no_grad():
         torch.testing.assert_close(wide(lr), narrow(lr))
         torch.testing.assert_close(wide(lr.flip(3)), wide(lr).flip(3), atol=1e-5, rtol=0)
+
+
+def test_a_deeper_network_computes_what_the_shallow_one_did(narrow: Generator, start: str) -> None:
+    deep = Generator(dataclasses.replace(NARROW, down_blocks=(1, 3), up_blocks=(2,)))
+    lines = list[str]()
+    start_from(deep, start, lines.append)
+    lr = torch.rand(1, 3, 12, 10)
+    torch.testing.assert_close(deep(lr), narrow(lr))
+    deep(lr).square().sum().backward()
+    assert all(block.conv2.weight.grad.any() for block in (*deep.encoder[1], *deep.decoder[0]))
+    assert "fresh: encoder.1.1.conv1.weight" in lines[0]
 
 
 def test_all_of_a_wider_network_learns(start: str) -> None:

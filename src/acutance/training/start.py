@@ -18,6 +18,9 @@ TIED = 1e-2
 def start_from(network: nn.Module, start: str, report: Callable[[str], None]) -> None:
     """Copy the weights that fit, widen those that are too narrow, and say which do not.
 
+    A residual block that the start lacks is an identity at first, so that a network that only grew
+    deeper computes what the old one did.
+
     Args:
         network: with fresh weights; changed in place.
         start: run folder, model file or name of a shipped model.
@@ -37,6 +40,9 @@ def start_from(network: nn.Module, start: str, report: Callable[[str], None]) ->
             if parameter.shape != old.shape:
                 wider.append(name)
             _widen(parameter, old)
+        for name, module in network.named_modules():
+            if isinstance(module, ResidualBlock) and f"{name}.conv2.weight" in fresh:
+                module.conv2.weight.zero_()
     if len(fresh) == len(list(network.parameters())):
         raise UserError(f"nothing in {start} fits this network; start from a model of its size")
     if retie(network) > TIED:
