@@ -2,7 +2,10 @@
 
 import copy
 import dataclasses
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +79,19 @@ def test_a_residual_block() -> None:
     for direct, by_winograd in zip(exact, gradients(fast, x_NCHW.float()), strict=True):
         # A unit that is nearly zero may be taken for dead.
         assert (by_winograd - direct).norm() < 1e-3 * direct.norm()
+
+
+def test_the_narrower_registers_too() -> None:
+    """On a processor that has wider ones: what it computes by AVX2, which PyTorch can be told."""
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        pytest.skip("this processor has no AVX-512: the other tests are of AVX2 already")
+    chosen = [f"{__file__}::test_a_convolution", f"{__file__}::test_a_residual_block"]
+    narrow = {**os.environ, "ATEN_CPU_CAPABILITY": "avx2"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen]
+    done = subprocess.run(command, env=narrow, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+    assert "skipped" not in done.stdout
 
 
 def test_only_what_is_asked_for_has_gradients() -> None:

@@ -1,4 +1,4 @@
-"""The C++ extension: built once on each machine, then found in PyTorch's cache."""
+"""The C++ extension: built once for each kind of processor, then found in PyTorch's cache."""
 
 import contextlib
 import functools
@@ -23,7 +23,8 @@ def extension() -> ModuleType:
 
     Raises UserError where the processor lacks AVX2 or there is no C++ compiler.
     """
-    widest = WIDEST.get(torch.backends.cpu.get_cpu_capability())
+    processor = torch.backends.cpu.get_cpu_capability()
+    widest = WIDEST.get(processor)
     if widest is None:
         raise UserError("'winograd' needs a processor with AVX2 or AVX-512: leave it out")
     from torch.utils.cpp_extension import load
@@ -32,7 +33,7 @@ def extension() -> ModuleType:
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             built: ModuleType = load(
-                name="acutance_winograd",
+                name=f"acutance_winograd_{processor.lower()}",
                 sources=[str(Path(__file__).with_name("convolution.cpp"))],
                 extra_cflags=[*FLAGS, widest],
             )
