@@ -86,7 +86,7 @@ def test_the_narrower_registers_too() -> None:
     if torch.backends.cpu.get_cpu_capability() != "AVX512":
         pytest.skip("this processor has no AVX-512: the other tests are of AVX2 already")
     chosen = [f"{__file__}::test_a_convolution", f"{__file__}::test_a_residual_block"]
-    narrow = {**os.environ, "ATEN_CPU_CAPABILITY": "avx2"}
+    narrow = {**os.environ, "ATEN_CPU_CAPABILITY": "avx2", "PYTEST_ADDOPTS": ""}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen]
     done = subprocess.run(command, env=narrow, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
