@@ -26,7 +26,7 @@ def gan_x4() -> TrainConfig:
 
     The discriminator learns fast, the generator slowly: else the generator stays ahead, and its
     average stays smooth (docs/gan.md has what was tried).
-    Hardware: one core of an Intel Xeon in fp32. Time: 60 minutes; the shipped model had 40 with
+    Hardware: one core of an Intel Xeon in fp32. Time: 60 minutes; the shipped model had 95 with
     ``winograd``, and after the first 11 less of the game and more of LPIPS (docs/gan.md has the
     commands).
     Command: ``acutance train gan-x4 --from base-x4 --data DIR --out RUN --set gan.backbones=DIR``
