@@ -35,11 +35,12 @@ SIZES: dict[str, dict[str, tuple[int, ...]]] = {
     "tiny": {"channels": (32,), "down_blocks": (4,), "up_blocks": ()},
     "lean": {"channels": (48,), "down_blocks": (7,), "up_blocks": ()},
     "base": {"channels": (64,), "down_blocks": (8,), "up_blocks": ()},
+    "wide": {"channels": (96,), "down_blocks": (10,), "up_blocks": ()},
     "large": {"channels": (96, 192, 256), "down_blocks": (4, 2, 2), "up_blocks": (12, 2)},
 }
-"""Generator sizes: about 0.09, 0.31, 0.62 and 3.6 million multiply-adds an LR pixel at x4.
+"""Generator sizes: about 0.09, 0.31, 0.62, 1.7 and 3.6 million multiply-adds an LR pixel at x4.
 
-All blocks of tiny, lean and base are at LR size: those below died, or cost more than they gave
+All blocks of all but large are at LR size: those below died, or cost more than they gave
 (docs/benchmarks/log.md)."""
 
 OTHERWISE: dict[int, dict[str, dict[str, tuple[int, ...]]]] = {
