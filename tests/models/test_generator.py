@@ -62,6 +62,7 @@ def test_sizes_are_what_the_documentation_says() -> None:
         "tiny": (88.6e3, 0.09e6),
         "base": (0.62e6, 0.62e6),
         "lean": (0.31e6, 0.31e6),
+        "wide": (1.7e6, 1.7e6),
         "large": (8.3e6, 3.6e6),
     }
     assert expected.keys() == SIZES.keys()
@@ -145,7 +146,7 @@ def test_foreign_configurations_are_refused(
 
 
 def test_unknown_size_lists_the_known() -> None:
-    with pytest.raises(UserError, match="tiny, lean, base, large"):
+    with pytest.raises(UserError, match="tiny, lean, base, wide, large"):
         generator_config("huge", scale=4)
 
 
