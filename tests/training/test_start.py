@@ -67,6 +67,24 @@ def test_a_deeper_network_computes_what_the_shallow_one_did(narrow: Generator, s
     assert "fresh: encoder.1.1.conv1.weight" in lines[0]
 
 
+def test_a_photo_model_as_the_start_of_one_without_strength(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    photo = Generator(dataclasses.replace(NARROW, strength=True))
+    torch.nn.init.normal_(photo.tail.weight, std=0.1)
+    weights = dict(photo.named_parameters())
+    monkeypatch.setattr("acutance.training.run_folder.load_start", lambda _: weights)
+    clean, lines = Generator(WIDE), list[str]()
+    start_from(clean, "photo", lines.append)
+    rgb = torch.rand(1, 3, 12, 10)
+    told = {share: torch.cat([rgb, torch.full((1, 1, 12, 10), share)], dim=1) for share in (0, 1)}
+    with torch.no_grad():
+        torch.testing.assert_close(clean(rgb), photo(told[0]))
+        assert (photo(told[1]) - photo(told[0])).abs().max() > 1e-3
+    assert "fresh" not in lines[0]
+
+
 def test_all_of_a_wider_network_learns(start: str) -> None:
     wide = Generator(WIDE)
     start_from(wide, start, lambda _: None)

@@ -55,7 +55,7 @@ class TrainConfig:
     recipe: str
     """Name of the recipe it came from."""
     size: str
-    """Generator size: tiny, base, lean or large; ``paper`` for the other networks."""
+    """Generator size: tiny, lean, base, wide or large; ``paper`` for the other networks."""
     scale: int
     """Upscaling factor: 2, 3, 4 or 8."""
     network: str = "generator"

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from acutance.errors import UserError
 from acutance.models.blocks import ResidualBlock
 from acutance.models.equivariance import retie
+from acutance.models.generator import Generator
 from acutance.training import run_folder
 
 TIED = 1e-2
@@ -19,7 +20,8 @@ def start_from(network: nn.Module, start: str, report: Callable[[str], None]) ->
     """Copy the weights that fit, widen those that are too narrow, and say which do not.
 
     A residual block that the start lacks is an identity at first, so that a network that only grew
-    deeper computes what the old one did.
+    deeper computes what the old one did. A photo model's input of the strength is left out where the
+    network has none, which is strength 0.
 
     Args:
         network: with fresh weights; changed in place.
@@ -30,6 +32,8 @@ def start_from(network: nn.Module, start: str, report: Callable[[str], None]) ->
         UserError: nothing fits, or an equivariant network would start from one that is not.
     """
     weights = run_folder.load_start(start)
+    if isinstance(network, Generator) and not network.config.strength:
+        weights = _for_three_planes(weights)
     fresh, wider = [], []
     with torch.no_grad():
         for name, parameter in network.named_parameters():
@@ -58,6 +62,12 @@ def start_from(network: nn.Module, start: str, report: Callable[[str], None]) ->
         + (f"; fresh: {', '.join(fresh)}" if fresh else "")
         + (f"; left out: {', '.join(left)}" if left else "")
     )
+
+
+def _for_three_planes(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A generator's weights without those of the fourth plane of the input, the strength."""
+    head = weights.get("head.weight")
+    return weights if head is None else {**weights, "head.weight": head[:, :3]}
 
 
 def _holds(parameter: Tensor, old: Tensor, *, rows: bool) -> bool:
