@@ -20,8 +20,8 @@ def start_from(network: nn.Module, start: str, report: Callable[[str], None]) ->
     """Copy the weights that fit, widen those that are too narrow, and say which do not.
 
     A residual block that the start lacks is an identity at first, so that a network that only grew
-    deeper computes what the old one did. A photo model's input of the strength is left out where the
-    network has none, which is strength 0.
+    deeper computes what the old one did. A photo model's input of the strength is left out where
+    the network has none, which is strength 0.
 
     Args:
         network: with fresh weights; changed in place.
