@@ -115,25 +115,6 @@ def lean_x4() -> TrainConfig:
     return dataclasses.replace(base_x4(), recipe="lean-x4", size="lean", max_minutes=56)
 
 
-def wide_x4() -> TrainConfig:
-    """Nearly three times base's multiply-adds at x4: the best of pictures, where time is no matter.
-
-    TIMES
-    Command: ``acutance train wide-x4 --from base-x4 --data DIR --out RUN``
-    """
-    return dataclasses.replace(
-        base_x4(),
-        recipe="wide-x4",
-        size="wide",
-        start="base-x4",
-        max_minutes=150,
-        learning_rate=6e-4,
-        anneal=0.9,
-        losses=(LossPhase(until=1.0, content="mse", alpha=1e-3, beta=0.01, log=True),),
-        patches=base_x2().patches,
-    )
-
-
 def tiny_x4() -> TrainConfig:
     """The tiny generator at x4, for speed: a seventh of base's multiply-adds.
 

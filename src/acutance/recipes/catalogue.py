@@ -17,7 +17,6 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "base-x4": bicubic.base_x4,
     "base-x8": bicubic.base_x8,
     "lean-x4": bicubic.lean_x4,
-    "wide-x4": bicubic.wide_x4,
     "tiny-x2": bicubic.tiny_x2,
     "tiny-x3": bicubic.tiny_x3,
     "tiny-x4": bicubic.tiny_x4,
