@@ -83,6 +83,7 @@ def test_a_photo_model_as_the_start_of_one_without_strength(
         torch.testing.assert_close(clean(rgb), photo(told[0]))
         assert (photo(told[1]) - photo(told[0])).abs().max() > 1e-3
     assert "fresh" not in lines[0]
+    assert lines[0].endswith("; left out: the input of the strength")
 
 
 def test_all_of_a_wider_network_learns(start: str) -> None:

@@ -32,8 +32,10 @@ def start_from(network: nn.Module, start: str, report: Callable[[str], None]) ->
         UserError: nothing fits, or an equivariant network would start from one that is not.
     """
     weights = run_folder.load_start(start)
-    if isinstance(network, Generator) and not network.config.strength:
-        weights = _for_three_planes(weights)
+    head, strength = weights.get("head.weight"), False
+    if head is not None and isinstance(network, Generator) and not network.config.strength:
+        strength = head.shape[1] > network.config.channels_in
+        weights = {**weights, "head.weight": head[:, : network.config.channels_in]}
     fresh, wider = [], []
     with torch.no_grad():
         for name, parameter in network.named_parameters():
@@ -56,18 +58,13 @@ def start_from(network: nn.Module, start: str, report: Callable[[str], None]) ->
         )
     own = {name for name, _ in network.named_parameters()}
     left = dict.fromkeys(name.rpartition(".")[0] for name in weights if name not in own)
+    left |= {"the input of the strength": None} if strength else {}
     report(
         f"started from {start}"
         + (f"; widened: {', '.join(wider)}" if wider else "")
         + (f"; fresh: {', '.join(fresh)}" if fresh else "")
         + (f"; left out: {', '.join(left)}" if left else "")
     )
-
-
-def _for_three_planes(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A generator's weights without those of the fourth plane of the input, the strength."""
-    head = weights.get("head.weight")
-    return weights if head is None else {**weights, "head.weight": head[:, :3]}
 
 
 def _holds(parameter: Tensor, old: Tensor, *, rows: bool) -> bool:
