@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from acutance.data.warp import warp
 from acutance.errors import UserError
 from acutance.image.decode import SUFFIXES, decode_rgb8
 from acutance.image.resize import resize
@@ -161,9 +162,15 @@ def to_uint8(image: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def load_photos(
-    source: Path, *, scale: int, smallest_lr: int, copies: tuple[float, ...] = (0.7,)
+    source: Path,
+    *,
+    scale: int,
+    smallest_lr: int,
+    copies: tuple[float, ...] = (0.7,),
+    warps: int = 0,
+    largest_lr: int = 0,
 ) -> Photos:
-    """Read every photo, make its pair, add reduced copies, and set the held-out ones aside.
+    """Read every photo, make its pair, add copies, and set the held-out ones aside.
 
     Args:
         source: folder or tar file.
@@ -171,6 +178,8 @@ def load_photos(
         smallest_lr: photos with fewer LR pixels than this on a side are counted and left out.
         copies: sizes of additional bicubic-reduced copies of each photo; variety of content at
             different sizes is worth more than resolution.
+        warps: turned and stretched copies of each photo (``data.warp``).
+        largest_lr: LR pixels that a warped copy has on a side where the photo has.
 
     Raises:
         UserError: nothing usable.
@@ -199,6 +208,9 @@ def load_photos(
             if min(height, width) >= smallest_lr * scale:
                 small = to_uint8(resize(hr.astype(np.float32), height, width))
                 train.append(make_pair(f"{name}@{factor}", small, scale))
+        for number in range(warps):
+            warped = warp(hr, name, number, at_least=max(smallest_lr, largest_lr) * scale)
+            train.append(make_pair(f"{name}@warp-{number}", warped, scale))
     if held_out and not train:
         raise UserError(
             f"all {len(held_out)} usable photos in {source} are held out for validation, as the "

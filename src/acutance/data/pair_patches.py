@@ -76,7 +76,7 @@ class PairSampler:
         cells = self.cells(patch)
         spans = torch.tensor([len(cells), patch + CELL, patch + CELL])
         chosen, up, to_left = (random[:, :3] * spans).long().to(self.device).unbind(dim=1)
-        flips = (random[:, 3:] < 0.5).to(self.device)
+        flips = (random[:, 3:6] < 0.5).to(self.device)
         number, y, x = cells[chosen].unbind(dim=1)
         top = (y + CELL - up).clamp_(min=0).minimum(self._lr.heights[number] - patch)
         left = (x + CELL - to_left).clamp_(min=0).minimum(self._lr.widths[number] - patch)

@@ -56,12 +56,25 @@ def pair_folders(source: Path) -> tuple[Path, Path] | None:
 
 
 def load_training_data(
-    source: Path, *, scale: int, smallest_lr: int, copies: tuple[float, ...]
+    source: Path,
+    *,
+    scale: int,
+    smallest_lr: int,
+    copies: tuple[float, ...],
+    warps: int = 0,
+    largest_lr: int = 0,
 ) -> Photos:
     """``load_pairs`` of a folder of pairs, ``load_photos`` of anything else."""
     if pair_folders(source) is not None:
         return load_pairs(source, scale=scale, smallest_lr=smallest_lr)
-    return load_photos(source, scale=scale, smallest_lr=smallest_lr, copies=copies)
+    return load_photos(
+        source,
+        scale=scale,
+        smallest_lr=smallest_lr,
+        copies=copies,
+        warps=warps,
+        largest_lr=largest_lr,
+    )
 
 
 def load_pairs(source: Path, *, scale: int, smallest_lr: int) -> Photos:

@@ -21,8 +21,12 @@ CELL = 8  # LR pixels: where patches may be centred is decided on this grid
 MARGIN = 2  # LR pixels: as far as the antialiased bicubic reaches past a patch
 
 
-NUMBERS = 6
-"""Random numbers that a patch takes: a cell, a place around it and three flips."""
+NUMBERS = 8
+"""Random numbers that a patch takes: a cell, a place around it, three flips, and whether and how
+its colours are interchanged."""
+
+ORDERS = torch.tensor([[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
+"""The orders of red, green and blue, but for the photo's own."""
 
 
 def uniform(count: int, numbers: int, generator: torch.Generator) -> Tensor:
@@ -94,6 +98,7 @@ class PatchSampler:
         scale: upscaling factor of the pairs.
         device: where the photos live and batches are made.
         drop_flattest: share of cells left out, by the spread of their LR luma.
+        recoloured: share of the patches whose red, green and blue are interchanged.
     """
 
     def __init__(
@@ -103,8 +108,10 @@ class PatchSampler:
         scale: int,
         device: torch.device | str = "cpu",
         drop_flattest: float = 0.25,
+        recoloured: float = 0.0,
     ) -> None:
         self.scale = scale
+        self._recoloured = recoloured
         self.device = torch.device(device)
         self._hr = Pictures([p.hr for p in pairs], self.device)
         self._all_cells = cells_of(pairs, drop_flattest).to(self.device)
@@ -162,7 +169,7 @@ class PatchSampler:
         spans = torch.tensor([len(cells), (patch + CELL) * s, (patch + CELL) * s])
         # Drawn on the CPU, as whole numbers: not every device has float64.
         number, up, to_left = (random[:, :3] * spans).long().to(self.device).unbind(dim=1)
-        flips = (random[:, 3:] < 0.5).to(self.device)
+        flips = (random[:, 3:6] < 0.5).to(self.device)
         cell = cells[number]
         photo = cell[:, 0]
         height, width = self._hr.heights[photo], self._hr.widths[photo]
@@ -172,8 +179,18 @@ class PatchSampler:
         left = torch.minimum(left.clamp_(min=0), width - patch * s)
         margin = MARGIN * s
         wide = self._hr.patches(photo, top, left, flips, patch * s, margin=margin)
+        wide = self._recolour(wide, random[:, 6:])
         hr = wide[:, :, margin:-margin, margin:-margin]
         return self._reduce(wide, patch), hr.contiguous()
+
+    def _recolour(self, rgb_NCHW: Tensor, random: Tensor) -> Tensor:
+        """Red, green and blue interchanged where the first of two numbers is small enough."""
+        if not self._recoloured:
+            return rgb_NCHW
+        orders = ORDERS[(random[:, 1] * len(ORDERS)).long()]
+        orders[random[:, 0] >= self._recoloured] = torch.arange(3)
+        rows = torch.arange(len(orders))[:, None]
+        return rgb_NCHW[rows.to(self.device), orders.to(self.device)]
 
     def _reduce(self, wide_NCHW: Tensor, patch: int) -> Tensor:
         """The antialiased bicubic of a patch with its margin, rounded to 8 bits."""

@@ -107,6 +107,11 @@ class TrainConfig:
     """Decay of the moving average of the weights; the average is what ships."""
     copies: tuple[float, ...] = (0.7,)
     """Sizes of the reduced copies of each photo that are trained on too."""
+    warps: int = 0
+    """Copies of each photo, turned by any angle and stretched, that are trained on too
+    (``acutance.data.warp``): against learning the photos by heart."""
+    recoloured: float = 0.0
+    """Share of the clean patches whose red, green and blue are interchanged."""
     drop_flattest: float = 0.25
     """Share of the flattest places that are not trained on."""
     degradations: str | None = None
@@ -162,6 +167,7 @@ class TrainConfig:
             "warmup",
             "anneal",
             "drop_flattest",
+            "recoloured",
             "ema",
             "clean_share",
             "jitter",
@@ -173,6 +179,8 @@ class TrainConfig:
             raise UserError(f"'betas' must lie between 0 and 1, 1 excluded, not {self.betas}")
         if not all(0 < copy < 1 for copy in self.copies):
             raise UserError(f"'copies' must lie between 0 and 1, both excluded, not {self.copies}")
+        if self.warps < 0:
+            raise UserError(f"'warps' must not be negative, not {self.warps}")
         if self.validations is not None and self.validations < 1:
             raise UserError(f"'validations' must be at least 1, not {self.validations}")
         if self.slope is not None and not 0 <= self.slope < 1:

@@ -139,9 +139,18 @@ def build_sampler(
     Raises:
         UserError: an unknown preset, or photos too small for its crops.
     """
-    kind = PairSampler if photos.paired and config.degradations is None else PatchSampler
     drop = config.drop_flattest
-    clean = kind(photos.train, scale=config.scale, device=device, drop_flattest=drop)
+    clean: PairSampler | PatchSampler
+    if photos.paired and config.degradations is None:
+        clean = PairSampler(photos.train, scale=config.scale, device=device, drop_flattest=drop)
+    else:
+        clean = PatchSampler(
+            photos.train,
+            scale=config.scale,
+            device=device,
+            drop_flattest=drop,
+            recoloured=config.recoloured,
+        )
     for phase in config.patches:
         clean.cells(phase.patch)  # now, not hours later
     if not isinstance(clean, PatchSampler) or config.degradations is None:

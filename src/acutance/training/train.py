@@ -118,6 +118,8 @@ def _train(
         scale=config.scale,
         smallest_lr=min(p.patch for p in config.patches),
         copies=config.copies,
+        warps=config.warps,
+        largest_lr=max(p.patch for p in config.patches),
     )
     report(photos.summary())
     if start and config.slope and not run_folder.start_slope(start):
