@@ -1,6 +1,7 @@
 """Photos and patches: pairs that belong together, whatever is asked of the sampler."""
 
 import io
+import itertools
 import tarfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pyvips
 import torch
 
 from acutance.data.datasets import is_held_out, load_photos, make_pair, read_photos
-from acutance.data.patches import PatchSampler
+from acutance.data.patches import NUMBERS, PatchSampler
 from acutance.errors import UserError
 from acutance.image.encode import write_rgb8
 from acutance.image.resize import resize
@@ -69,6 +70,19 @@ def test_small_and_broken_photos_are_counted(tmp_path: Path) -> None:
     assert photos.train[1].hr.shape == (88, 96, 3)
     assert photos.too_small == 1
     assert photos.unreadable == (f"{broken}.png",)
+
+
+def test_warped_copies_are_added_to_train_on_and_never_held_out(tmp_path: Path) -> None:
+    (kept,), (held_out,) = names(1), names(1, held_out=True)
+    for name in (kept, held_out):
+        (tmp_path / f"{name}.png").write_bytes(png(noise(130, 140)))
+    photos = load_photos(tmp_path, scale=4, smallest_lr=8, largest_lr=24, copies=(), warps=3)
+    assert [p.name for p in photos.train] == [
+        f"{kept}.png",
+        *(f"{kept}.png@warp-{number}" for number in range(3)),
+    ]
+    assert [p.name for p in photos.held_out] == [f"{held_out}.png"]
+    assert all(min(p.lr.shape[:2]) >= 24 for p in photos.train)
 
 
 def test_too_small_for_anything_says_what_is_needed(tmp_path: Path) -> None:
@@ -218,3 +232,26 @@ def test_patch_larger_than_every_photo_is_one_line() -> None:
     sampler = PatchSampler([make_pair("x", noise(64, 64), 2)], scale=2)
     with pytest.raises(UserError, match="128 pixels"):
         sampler.batch(1, 64, torch.Generator())
+
+
+def test_recoloured_patches_are_the_same_with_their_planes_interchanged() -> None:
+    pair = make_pair("x", noise(160, 160), 4)
+    plain = PatchSampler([pair], scale=4)
+    recoloured = PatchSampler([pair], scale=4, recoloured=1.0)
+    random = torch.rand((64, NUMBERS), generator=torch.Generator().manual_seed(0)).double()
+    before, after = plain.patches(random, 16), recoloured.patches(random, 16)
+    orders = set()
+    for lr, hr, new_lr, new_hr in zip(*before, *after, strict=True):
+        order = [int((lr == plane).flatten(1).all(dim=1).nonzero()) for plane in new_lr]
+        assert torch.equal(hr[order], new_hr)
+        orders.add(tuple(order))
+    assert orders == set(itertools.permutations(range(3))) - {(0, 1, 2)}
+
+
+def test_only_a_share_is_recoloured() -> None:
+    pair = make_pair("x", noise(160, 160), 4)
+    random = torch.rand((400, NUMBERS), generator=torch.Generator().manual_seed(0)).double()
+    plain = PatchSampler([pair], scale=4).patches(random, 8)[0]
+    some = PatchSampler([pair], scale=4, recoloured=0.25).patches(random, 8)[0]
+    changed = (plain != some).flatten(1).any(dim=1).float().mean()
+    assert 0.18 < changed < 0.32

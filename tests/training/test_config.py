@@ -60,6 +60,8 @@ def test_override_is_typed() -> None:
         ("betas", "[1, 2]", "'betas' must lie"),
         ("copies", "[0.5, 0]", "'copies' must lie"),
         ("copies", "[2.5]", "'copies' must lie"),
+        ("warps", "-1", "'warps' must not be negative"),
+        ("recoloured", "1.5", "'recoloured' must lie"),
         ("seed", "-1", "'seed' must lie"),
         ("seed", "99999999999999999999999", "'seed' must lie"),
         ("patches", '[{"until": 0.5, "patch": 32, "batch": 4}]', "the last at 1"),
