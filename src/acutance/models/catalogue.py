@@ -46,6 +46,7 @@ All blocks of all but large are at LR size: those below died, or cost more than 
 OTHERWISE: dict[int, dict[str, dict[str, tuple[int, ...]]]] = {
     8: {
         "base": {"channels": (96,), "down_blocks": (15,), "up_blocks": ()},
+        "lean": {"channels": (64,), "down_blocks": (8,), "up_blocks": ()},
         "base-no-blocks-below": {"channels": (64, 96), "down_blocks": (2, 0), "up_blocks": (10,)},
         "base-three-levels": {
             "channels": (64, 96, 128),
@@ -56,7 +57,7 @@ OTHERWISE: dict[int, dict[str, dict[str, tuple[int, ...]]]] = {
 }
 """Sizes that have another shape at a scale. At x8 there are four times as many pixels to draw for
 each of LR, so base, 2.7 million multiply-adds there, costs 42 thousand an output pixel, and
-39 thousand at x4."""
+39 thousand at x4; lean is a quarter of it, with the trunk that base has at x4."""
 
 TWO_LEVELS: dict[str, tuple[int, ...]] = {
     "channels": (32, 48),
