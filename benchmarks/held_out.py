@@ -52,7 +52,8 @@ def main() -> None:
     files = [p for p in sorted(options.photos.rglob("*")) if p.is_file() and is_held_out(p.name)]
     photos = (decode_rgb8(file.read_bytes(), file.name) for file in files)
     pairs = [make_pair("", window, scale) for photo in photos for window in windows(photo)]
-    print(f"x{scale}, {len(pairs)} windows\n\n| model | PSNR | SSIM | HFENI |\n|---|---:|---:|---:|")
+    print(f"x{scale}, {len(pairs)} windows\n")
+    print("| model | PSNR | SSIM | HFENI |\n|---|---:|---:|---:|")
     for model in options.models:
         upscaler = Upscaler(model)
         scores = [
