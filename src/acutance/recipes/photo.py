@@ -61,7 +61,7 @@ def photo_x2() -> TrainConfig:
 def photo_x3() -> TrainConfig:
     """The base generator for photos at x3, from the shipped photo model at x4.
 
-    Time: 15 minutes of one core with ``winograd``.
+    Time: 15 minutes of one core with ``winograd``, not yet run.
     Command: ``acutance train photo-x3 --from photo-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(
@@ -75,7 +75,8 @@ def photo_x8() -> TrainConfig:
     base would cost four times as much there, and noise leaves little for it to find. Degraded
     patches come from photos of at least 448 pixels on the shorter side: a crop of 32 LR pixels and
     what is cut off around it.
-    Time: 25 minutes of one core with ``winograd``.
+    Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 25 minutes with ``winograd``: 24.69 dB
+    on clean pictures at strength 0, 0.54 dB more than base-x8 on degraded BSDS100.
     Command: ``acutance train photo-x8 --from photo-x4 --data DIR --out RUN``, and
     ``acutance export RUN --name photo-x8``
     """
