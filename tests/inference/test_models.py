@@ -160,8 +160,8 @@ def test_x4_is_past_the_2017_system(name: str) -> None:
 def test_x8_is_past_the_2017_system_but_for_hfeni() -> None:
     found = figures("base-x8", "poster2017")
     assert found["psnr"] >= 24.90
-    assert found["ssim"] >= 0.61
-    assert found["hfeni"] >= 0.894
+    assert found["ssim"] >= 0.611
+    assert found["hfeni"] >= 0.895
 
 
 def test_base_at_x4_is_equivariant_and_ahead_of_what_it_was() -> None:
