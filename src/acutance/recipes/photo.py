@@ -78,7 +78,7 @@ def photo_x8() -> TrainConfig:
     patches come from photos of at least 448 pixels on the shorter side: a crop of 32 LR pixels and
     what is cut off around it.
     Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 25 minutes with ``winograd``: 24.69 dB
-    on clean pictures at strength 0, 0.58 dB more than base-x8 on degraded BSDS100.
+    on clean pictures at strength 0, 0.60 dB more than base-x8 on degraded BSDS100.
     Command: ``acutance train photo-x8 --from photo-x4 --data DIR --out RUN``, and
     ``acutance export RUN --name photo-x8``
     """
