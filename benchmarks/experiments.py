@@ -246,7 +246,7 @@ def execute(group: str, name: str, seed: int, options: argparse.Namespace) -> Re
     else:
         words += [recipe, "--max-minutes", str(options.minutes), "--set", f"seed={seed}"]
         words += ["--set", "start=null", "--set", "validate_minutes=1e6"]
-        words += ["--set", "copies=[0.7]"]
+        words += ["--set", "copies=[0.7]", "--set", "warps=0", "--set", "recoloured=0"]
         words += ["--set", "checkpoint_minutes=1"]
         for setting in settings:
             words += ["--set", setting]
