@@ -382,8 +382,10 @@ LEARNED = {
         "dB more in two levels than in three, tiny 0.038 dB more in one than in two."
     ),
     "equal-x8": (
-        "Ours lead in all three measures; base, free, learns 0.053 dB more in two levels than in "
-        "three. The equivariant one was not run yet."
+        "Ours lead on the Xeon in all three measures; base, free, learns 0.053 dB more there in two "
+        "levels than in three. On the EPYC, where two runs at a time had a core each, base as it "
+        "ships now, of two and a half times the multiply-adds, leads by 0.11 dB, and in HFENI by "
+        "no more than its seeds differ: three minutes are short for it."
     ),
     "terms-x4": "In so short a time the cheapest network leads.",
     "terms-x8": "Ours lead by little; VDSR made 22 steps.",
