@@ -36,17 +36,18 @@ SIZES: dict[str, dict[str, tuple[int, ...]]] = {
     "lean": {"channels": (48,), "down_blocks": (7,), "up_blocks": ()},
     "base": {"channels": (64,), "down_blocks": (8,), "up_blocks": ()},
     "wide": {"channels": (96,), "down_blocks": (10,), "up_blocks": ()},
-    "large": {"channels": (96, 192, 256), "down_blocks": (4, 2, 2), "up_blocks": (12, 2)},
+    "large": {"channels": (96,), "down_blocks": (22,), "up_blocks": ()},
 }
-"""Generator sizes: about 0.09, 0.31, 0.62, 1.7 and 3.6 million multiply-adds an LR pixel at x4.
+"""Generator sizes: about 0.09, 0.31, 0.62, 1.7 and 3.7 million multiply-adds an LR pixel at x4.
 
-All blocks of all but large are at LR size: those below died, or cost more than they gave
-(docs/benchmarks/log.md)."""
+All blocks are at LR size: those below died, or cost more than they gave
+(docs/benchmarks/log.md). So each size can begin as a smaller one and compute what that did."""
 
 OTHERWISE: dict[int, dict[str, dict[str, tuple[int, ...]]]] = {
     8: {
         "base": {"channels": (96,), "down_blocks": (15,), "up_blocks": ()},
         "lean": {"channels": (64,), "down_blocks": (8,), "up_blocks": ()},
+        "large": {"channels": (128,), "down_blocks": (20,), "up_blocks": ()},
         "base-no-blocks-below": {"channels": (64, 96), "down_blocks": (2, 0), "up_blocks": (10,)},
         "base-three-levels": {
             "channels": (64, 96, 128),
@@ -57,7 +58,8 @@ OTHERWISE: dict[int, dict[str, dict[str, tuple[int, ...]]]] = {
 }
 """Sizes that have another shape at a scale. At x8 there are four times as many pixels to draw for
 each of LR, so base, 2.7 million multiply-adds there, costs 42 thousand an output pixel, and
-39 thousand at x4; lean is a quarter of it, with the trunk that base has at x4."""
+39 thousand at x4; lean is a quarter of it, with the trunk that base has at x4, and large, of 6.1
+million, more than twice it."""
 
 TWO_LEVELS: dict[str, tuple[int, ...]] = {
     "channels": (32, 48),
