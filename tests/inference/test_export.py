@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def test_three_files_and_nothing_else(small: Path) -> None:
     assert {path.name for path in small.parent.iterdir()} == {f"small.{s}" for s in SUFFIXES}
     for path in small.parent.iterdir():
         assert path.stat().st_mode & 0o444 == 0o444  # everyone may read a model
+
+
+def test_the_tracer_says_nothing_of_what_is_not_needed(
+    tmp_path: Path, network: Generator, card: Card, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("torch.onnx").setLevel(logging.NOTSET)
+    export(network, card, tmp_path)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_the_card_tells_the_hashes(small: Path, card: Card) -> None:

@@ -6,6 +6,7 @@ the weights that every runtime folds away when it loads.
 """
 
 import dataclasses
+import logging
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,8 @@ def write_onnx(path: Path, network: nn.Module, *, multiple: int, weights: Path) 
     except ImportError as error:
         raise UserError("export needs ONNX: pip install 'acutance[train]'") from error
 
+    # It warns of operators of torchvision that it lacks, which no network here has.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     # The bicubic branch mirrors two pixels; where no multiple promises them, the range does.
     sizes: list[Any] = [torch.export.Dim(axis, min=2) for axis in "hw"]
     if multiple > 1:
