@@ -49,6 +49,13 @@ def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
         (Estimate(None, 6.0), 0.5, "noise 6"),
         (Estimate(70, 6.0), 0.5**0.5, "JPEG quality 70 and noise 6"),
         (Estimate(5, 12.0), 1.0, "JPEG quality 5 and noise 12"),
+        (Estimate(None, 0.0, webp=50), 13 / 60, "WebP quality 50"),
+        (Estimate(70, 0.0, webp=90), 0.5, "JPEG quality 70 and WebP quality 90"),
+        (
+            Estimate(None, 6.0, avif=True),
+            (0.5**2 + (7 / 60) ** 2) ** 0.5,
+            "AVIF or HEIC and noise 6",
+        ),
     ],
 )
 def test_strength_is_that_of_the_training_pictures(
@@ -86,6 +93,22 @@ def test_a_files_tables_and_its_pixels_count(tmp_path: Path) -> None:
     for path in tmp_path.iterdir():
         qualities[path.stem] = estimate(PictureSource(open_picture(path))).quality
     assert qualities == {"once": 99, "was": 45, "twice": 45}
+
+
+def test_webp_and_avif_count_by_their_files(tmp_path: Path) -> None:
+    picture = pyvips.Image.new_from_array(scene()).copy(interpretation="srgb")
+    for quality in (50, 95):
+        picture.webpsave(str(tmp_path / f"{quality}.webp"), Q=quality)
+    picture.webpsave(str(tmp_path / "lossless.webp"), lossless=True)
+    picture.heifsave(str(tmp_path / "a.avif"), compression="av1", effort=0)
+    chosen = {path.name: choose_model(path, 4) for path in tmp_path.iterdir()}
+    words = {name: (c.model, c.reason.rstrip("0123456789")) for name, c in chosen.items()}
+    assert words == {
+        "50.webp": ("photo-x4", "WebP quality "),
+        "95.webp": ("base-x4", "WebP quality "),
+        "lossless.webp": ("base-x4", "no noise or JPEG found"),
+        "a.avif": ("photo-x4", "AVIF or HEIC"),
+    }
 
 
 def test_a_large_picture_is_sampled() -> None:

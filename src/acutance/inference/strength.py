@@ -7,7 +7,9 @@ import numpy as np
 
 from acutance.data.degradation_pipeline import Degradation, Jpeg, Noise, Stage
 from acutance.errors import UserError
-from acutance.image.jpeg import Array, file_quality, find_compression
+from acutance.image import jpeg, webp
+from acutance.image.heif import is_heif
+from acutance.image.jpeg import Array, find_compression
 from acutance.image.noise import noise_level
 from acutance.inference.source import Source
 
@@ -24,6 +26,14 @@ small pictures full of texture one in twenty seems to have more."""
 LEAST_NOISE_OF_JPEG = 2.0
 """The same where a JPEG was found: the picture is not clean anyway."""
 
+WEBP = ((0, 20, 50, 80, 90, 100), (52, 70, 87, 93, 98, 100))
+"""WebP qualities, and the JPEG qualities whose strength suits photo models best there: x2 and x4,
+held-out photos, docs/benchmarks/log.md. No such model was trained on WebP."""
+
+AVIF = 93
+"""The same for an AVIF or HEIC file, whose quality is not read: right for the 60 that libavif
+takes; at 80 no matter, at 90 a little too much."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -33,20 +43,29 @@ class Estimate:
     """JPEG quality, 1 to 100; None for none."""
     noise: float
     """Standard deviation, levels of 255; 0 when it is too little to tell from texture."""
+    webp: int | None = None
+    """Quality of a lossy WebP file, 0 to 100; None for none."""
+    avif: bool = False
+    """Whether it is an AVIF or HEIC file."""
 
     @property
     def strength(self) -> float:
         """0 to 1, as photo models are trained with: see ``Degradation.strength``."""
         noise = Noise(kind="gaussian", sigma=self.noise, gray=False, seed=0)
-        jpeg = None if self.quality is None else Jpeg(quality=self.quality, subsample=True)
+        qualities = [] if self.quality is None else [self.quality]
+        qualities += [] if self.webp is None else [round(float(np.interp(self.webp, *WEBP)))]
+        qualities += [AVIF] if self.avif else []
+        jpeg = Jpeg(quality=min(qualities), subsample=True) if qualities else None
         stage = Stage(kernel="bicubic", noise=noise, jpeg=jpeg)
         return Degradation(blur=None, stages=(stage,)).strength
 
     def __str__(self) -> str:
         """For the person."""
-        jpeg = [] if self.quality is None else [f"JPEG quality {self.quality}"]
-        noise = [f"noise {self.noise:.0f}"] if self.noise else []
-        return " and ".join(jpeg + noise) or "no noise or JPEG found"
+        found = [] if self.quality is None else [f"JPEG quality {self.quality}"]
+        found += [] if self.webp is None else [f"WebP quality {self.webp}"]
+        found += ["AVIF or HEIC"] if self.avif else []
+        found += [f"noise {self.noise:.0f}"] if self.noise else []
+        return " and ".join(found) or "no noise or JPEG found"
 
 
 def check_denoise(denoise: object) -> None:
@@ -60,23 +79,29 @@ def check_denoise(denoise: object) -> None:
 
 
 def estimate(source: Source) -> Estimate:
-    """Estimate a picture's JPEG quality and noise from a sample of its pixels.
+    """Estimate a picture's compression and noise from its file and a sample of its pixels.
 
     The quality is read from a JPEG file's tables, and in any picture from the pixels, which find a
-    coarser JPEG under the last one, and one in what is a PNG now. What was compressed and then
-    resized is not found, nor are other codecs than JPEG.
+    coarser JPEG under the last one, and one in what is a PNG now. That of a WebP is in its header.
+    What was compressed and then resized is not found, nor is another codec than JPEG that the file
+    has no more.
 
     Raises UserError when the file turns out to be damaged.
     """
     crops = sample(source)
     found = find_compression(crops)
-    qualities = [file_quality(source.path) if source.path else None]
-    qualities.append(found.quality if found else None)
+    path = source.path
+    qualities = [jpeg.file_quality(path) if path else None, found.quality if found else None]
     quality = min((q for q in qualities if q is not None), default=None)
     top, left = (found.top, found.left) if found else (0, 0)
     noise = noise_level(crops, quality=quality, top=top, left=left)
     least = LEAST_NOISE if quality is None else LEAST_NOISE_OF_JPEG
-    return Estimate(quality=quality, noise=noise if noise >= least else 0.0)
+    return Estimate(
+        quality=quality,
+        noise=noise if noise >= least else 0.0,
+        webp=webp.file_quality(path) if path else None,
+        avif=is_heif(path) if path else False,
+    )
 
 
 def sample(source: Source) -> list[Array]:
