@@ -46,8 +46,8 @@ def upscale(
         2, 3, 4 or 8; 4 by default.
     model
         Name of a shipped model or path of a model's card; `acutance models` lists them. By default
-        each picture gets the one that suits it: photo-xSCALE if it is noisy or a JPEG, else
-        base-xSCALE.
+        each picture gets the one that suits it: photo-xSCALE if it is noisy or a JPEG, a lossy WebP
+        or an AVIF, else base-xSCALE.
     best
         Average over the eight flips and transposes of the picture: a little better, eight times
         slower. Models that commute with these by themselves are left as they are.

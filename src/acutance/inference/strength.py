@@ -31,8 +31,8 @@ WEBP = ((0, 20, 50, 80, 90, 100), (52, 70, 87, 93, 98, 100))
 held-out photos, docs/benchmarks/log.md. No such model was trained on WebP."""
 
 AVIF = 93
-"""The same for an AVIF or HEIC file, whose quality is not read: right for the 60 that libavif
-takes; at 80 no matter, at 90 a little too much."""
+"""The same for an AVIF or HEIC file, whose quality is not read: held-out photos gain by it at x4
+with AVIF's qualities 35 to 90, and at x2 with 35 to 80, most with 60."""
 
 
 @dataclass(frozen=True)
