@@ -42,14 +42,15 @@ def quality_of(quantiser: int) -> int:
 def _frame(file: BinaryIO) -> bytes | None:
     """The first bytes of the lossy frame: RFC 9649, sections 2.3 to 2.7."""
     riff, _, webp = struct.unpack("<4sI4s", file.read(12))
-    while (riff, webp) == (b"RIFF", b"WEBP"):
+    if (riff, webp) != (b"RIFF", b"WEBP"):
+        return None
+    while True:
         kind, size = struct.unpack("<4sI", file.read(8))
         if kind == b"VP8 ":
             return file.read(ENOUGH)
         if kind in (b"VP8L", b"ANIM"):
-            break
+            return None
         file.seek(size + size % 2, 1)
-    return None
 
 
 def _quantiser(frame: bytes) -> int:

@@ -5,9 +5,11 @@ ONNX holds the graph: it points into the safetensors file by ONNX's external dat
 the weights that every runtime folds away when it loads.
 """
 
+import contextlib
 import dataclasses
 import logging
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,28 +106,39 @@ def write_onnx(path: Path, network: nn.Module, *, multiple: int, weights: Path) 
     except ImportError as error:
         raise UserError("export needs ONNX: pip install 'acutance[train]'") from error
 
-    # It warns of operators of torchvision that it lacks, which no network here has.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     # The bicubic branch mirrors two pixels; where no multiple promises them, the range does.
     sizes: list[Any] = [torch.export.Dim(axis, min=2) for axis in "hw"]
     if multiple > 1:
         sizes = [multiple * torch.export.Dim(axis) for axis in "hw"]
-    program = torch.onnx.export(
-        _Aligned(network).eval(),
-        (torch.rand(1, channels_in(network), 8 * multiple, 10 * multiple),),
-        input_names=["lr"],
-        output_names=["sr"],
-        dynamic_shapes={"lr": {2: sizes[0], 3: sizes[1]}},
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
+    with _without_warnings():
+        program = torch.onnx.export(
+            _Aligned(network).eval(),
+            (torch.rand(1, channels_in(network), 8 * multiple, 10 * multiple),),
+            input_names=["lr"],
+            output_names=["sr"],
+            dynamic_shapes={"lr": {2: sizes[0], 3: sizes[1]}},
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
     assert program is not None
     model = program.model_proto
     _point_to(weights, model)
     _forget_its_making(model)
     path.write_bytes(model.SerializeToString())
     onnx.checker.check_model(path)  # by its path: only then it follows what is outside
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """The tracer warns of operators of torchvision that it lacks; no network here has them."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _point_to(weights: Path, model: Any) -> None:

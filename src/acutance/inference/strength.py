@@ -27,8 +27,8 @@ LEAST_NOISE_OF_JPEG = 2.0
 """The same where a JPEG was found: the picture is not clean anyway."""
 
 WEBP = ((0, 20, 50, 80, 90, 100), (52, 70, 87, 93, 98, 100))
-"""WebP qualities, and the JPEG qualities whose strength suits photo models best there: x2 and x4,
-held-out photos, docs/benchmarks/log.md. No such model was trained on WebP."""
+"""WebP qualities, and the JPEG qualities whose strength they get: between what suits photo-x2 and
+photo-x4 best on held-out photos (docs/benchmarks/log.md). Neither was trained on WebP."""
 
 AVIF = 93
 """The same for an AVIF or HEIC file, whose quality is not read: held-out photos gain by it at x4
