@@ -57,10 +57,10 @@ def test_three_files_and_nothing_else(small: Path) -> None:
 def test_the_tracer_says_nothing_of_what_is_not_needed(
     tmp_path: Path, network: Generator, card: Card, caplog: pytest.LogCaptureFixture
 ) -> None:
-    level = logging.getLogger("torch.onnx").level
+    caplog.set_level(logging.WARNING, logger="torch.onnx")  # other tests may have changed it
     export(network, card, tmp_path)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert logging.getLogger("torch.onnx").level == level != logging.ERROR
+    assert logging.getLogger("torch.onnx").level == logging.WARNING
 
 
 def test_the_card_tells_the_hashes(small: Path, card: Card) -> None:
