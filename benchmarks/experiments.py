@@ -132,7 +132,7 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
             *(*ADAMW, *EQUAL),
         ),
         "VDSR": ("vdsr-x4", *EQUAL),
-        "DRCN": ("drcn-x4", *EQUAL),
+        "DRCN": ("drcn-x4", *ADAMW, "learning_rate=0.0003", "anneal=0.25", "ema=0.999", *EQUAL),
         "LapSRN": ("lapsrn-x4", *EQUAL),
     },
     "equal-x8": {
@@ -337,8 +337,8 @@ QUESTIONS = {
     "terms-x4": (
         "Networks of the 2017 table at x4 by their own recipes, with the same photos, minutes and "
         "threads: what a person gets from the recipes in so much time. Patches, loss, optimiser "
-        "and rate are each recipe's own: tiny and base without downscaling have Muon, the others "
-        "AdamW."
+        "and rate are each recipe's own: tiny, base without downscaling and DRCN have Muon, the "
+        "others AdamW."
     ),
     "terms-x8": "The same at x8, all with AdamW.",
 }
