@@ -132,7 +132,7 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
             *(*ADAMW, *EQUAL),
         ),
         "VDSR": ("vdsr-x4", *EQUAL),
-        "DRCN": ("drcn-x4", *ADAMW, "learning_rate=0.0003", "anneal=0.25", "ema=0.999", *EQUAL),
+        "DRCN": ("drcn-x4", "learning_rate=0.0003", "ema=0.999", *EQUAL),
         "LapSRN": ("lapsrn-x4", *EQUAL),
     },
     "equal-x8": {

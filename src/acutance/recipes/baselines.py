@@ -1,9 +1,10 @@
 """Recipes for the other networks of the 2017 table, on our photos and by our trainer.
 
 Structure, loss and supervision are the papers', but for DRCN's weight decay of 1e-4; optimiser and
-schedule are those of our generator (AdamW, for DRCN Muon, which it needs to get anywhere on a CPU;
-warm-up, constant, annealed), so that a comparison on equal terms compares the networks. The papers trained for days on a GPU: what their published
-weights reach is in docs/baselines.md. Ten minutes here are a start; ``--max-minutes`` gives more.
+schedule are those of our generator: warm-up, constant, annealed, by AdamW, for DRCN by Muon,
+without which it gets nowhere on a CPU. A comparison on equal terms has AdamW for all. The papers
+trained for days on a GPU: what their published weights reach is in docs/baselines.md. Ten minutes
+here are a start; ``--max-minutes`` gives more.
 All losses are of luma alone, since these networks leave colour to bicubic.
 
 Hardware: one core at 110 GFLOP/s (fp32).
