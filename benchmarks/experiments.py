@@ -145,7 +145,7 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
             *("base-x8", "size=base-three-levels"),
             *(*ADAMW, *EQUAL, *FREE),
         ),
-        "VDSR": ("vdsr-x8", *EQUAL),
+        "VDSR": ("vdsr-x8", "learning_rate=0.0003", *EQUAL),
         "LapSRN": ("lapsrn-x8", *EQUAL),
         "SCN": ("scn-x8", *EQUAL),
     },
@@ -340,7 +340,7 @@ QUESTIONS = {
         "and rate are each recipe's own: tiny, base without downscaling and DRCN have Muon, the "
         "others AdamW."
     ),
-    "terms-x8": "The same at x8, all with AdamW.",
+    "terms-x8": "The same at x8, VDSR with Muon since its recipe has it, the others with AdamW.",
 }
 """What a group asks, for the page."""
 
