@@ -45,6 +45,14 @@ def test_a_pool_depends_on_its_seed_and_on_how_many_were_made() -> None:
         assert np.array_equal(getattr(first, name), getattr(resumed, name))
 
 
+def test_workers_make_the_same_crops() -> None:
+    alone, together = pool(), pool(workers=3)
+    for _ in range(2):
+        for name in ("made", "lr", "hr", "strength"):
+            assert np.array_equal(getattr(alone, name), getattr(together, name))
+        assert np.array_equal(alone.refresh(4), together.refresh(4))
+
+
 def test_batches_are_cut_from_the_crops() -> None:
     held = pool()
     random = np.random.default_rng(0).random((6, NUMBERS))

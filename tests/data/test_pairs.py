@@ -135,6 +135,20 @@ def test_smooth_pairs_are_not_judged(tmp_path: Path) -> None:
     assert found.misaligned == ()
 
 
+def test_other_pictures_are_left_out(tmp_path: Path) -> None:
+    """In their correlation no shift stands out, nor does the HR explain the LR."""
+    write_pair(tmp_path, NAMES[0], picture(0))
+    write_pair(tmp_path, NAMES[1], picture(1), make_pair("other", picture(2), 2).lr)
+    turned = np.ascontiguousarray(picture(3)[::-1, ::-1])
+    write_pair(tmp_path, NAMES[2], picture(3), make_pair("turned", turned, 2).lr)
+    noise = np.random.default_rng(0).normal(0, 25, picture(4).shape)
+    noisy = np.clip(make_pair("noisy", picture(4), 2).lr + noise[::2, ::2], 0, 255)
+    write_pair(tmp_path, NAMES[3], picture(4), noisy.astype(np.uint8))
+    found = load(tmp_path)
+    assert [pair.name for pair in found.train] == [NAMES[0], NAMES[3]]
+    assert [text.split(" ", 1)[0] for text in found.misaligned] == [NAMES[1], NAMES[2]]
+
+
 def test_lr_without_hr_is_no_folder_of_photos(tmp_path: Path) -> None:
     write(tmp_path / "LR" / f"{NAMES[0]}.png", picture(1))
     write(tmp_path / "HighRes" / f"{NAMES[0]}.png", picture(1))

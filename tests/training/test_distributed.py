@@ -124,8 +124,11 @@ def test_killed_process_ends_the_run_with_a_message_and_a_checkpoint(
 
 
 def test_batch_that_cannot_be_shared_is_one_line(photos: Path, tmp_path: Path) -> None:
-    config = CONFIG.override({"patches": '[{"until": 1.0, "patch": 16, "batch": 3}]'})
-    process = start(photos, tmp_path / "run", config)
+    """Of any phase, before the first step."""
+    patches = '[{"until": 0.5, "patch": 16, "batch": 2}, {"until": 1.0, "patch": 16, "batch": 3}]'
+    run = tmp_path / "run"
+    process = start(photos, run, CONFIG.override({"patches": patches}))
     _, errors = process.communicate(timeout=120)
     assert process.returncode != 0
     assert "a batch of 3 cannot be shared evenly by 2 processes" in errors
+    assert not (run / run_folder.LAST).exists()

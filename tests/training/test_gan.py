@@ -312,8 +312,16 @@ def test_alarms_of_steps() -> None:
     ("key", "value"), [("psnr", 24.9), ("lr_psnr", 44.9), ("drift", 1.6), ("checkerboard", 1.1)]
 )
 def test_alarms_of_validations(key: str, value: float) -> None:
-    assert guards.of_validation(POINT, FLOORS) == {}
-    assert guards.of_validation({**POINT, key: value}, FLOORS).keys() == {key}
+    assert guards.of_validation(POINT, FLOORS, POINT) == {}
+    assert guards.of_validation({**POINT, key: value}, FLOORS, POINT).keys() == {key}
+
+
+def test_an_alarm_rings_where_lr_psnr_falls_far_above_its_floor() -> None:
+    """Photo models have no floor: noise that their inputs have is not to come back."""
+    floors = dataclasses.replace(FLOORS, lr_psnr=0.0)
+    for lost, rings in ((5.9, False), (6.1, True)):
+        now = {**POINT, "lr_psnr": POINT["lr_psnr"] - lost}
+        assert ("lr_psnr" in guards.of_validation(now, floors, POINT)) == rings
 
 
 def test_an_alarm_rings_once_until_it_has_passed() -> None:

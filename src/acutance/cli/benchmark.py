@@ -1,5 +1,6 @@
 """``acutance benchmark``: the whole table of the 2017 paper, and what each row costs."""
 
+import re
 import shlex
 import sys
 import tempfile
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from acutance.evaluation.store import Store
 
 
+PLACE = re.compile(r"(?<=^<!-- benchmark -->\n).*?(?=^<!-- end -->$)", re.MULTILINE | re.DOTALL)
+"""Where an excerpt goes."""
+
+
 def benchmark(
     *,
     data: Path,
@@ -29,6 +34,7 @@ def benchmark(
     timings: Annotated[bool, Parameter(negative=())] = False,
     output_format: Annotated[Literal["md", "csv", "json"], Parameter(name="--format")] = "md",
     output: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
+    excerpt: Path | None = None,
     rows: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     device: str = "auto",
@@ -61,6 +67,9 @@ def benchmark(
         md, csv or json.
     output
         Write the table to this file instead of printing it; the plot goes beside it.
+    excerpt
+        A page, such as a README, that gets the rows of the paper's networks and of ours too, in
+        place of what stands between its lines `<!-- benchmark -->` and `<!-- end -->`.
     rows
         Keep every picture's figures and the times in this file, and go on from it: what is in it
         is not measured again. OUT.rows.jsonl with --out. Delete it after a change of code.
@@ -93,6 +102,8 @@ def benchmark(
     pictures = find_benchmarks(data, [name.strip() for name in sets.split(",")] if sets else None)
     for path in (output, *_plots(output)) if output else ():
         check_writable(path, overwrite=overwrite)
+    if excerpt is not None:
+        _check_excerpt(excerpt)
     if rows is None and output is not None:
         rows = output.with_suffix(".rows.jsonl")
     if rows is not None:
@@ -110,8 +121,11 @@ def benchmark(
             machine = f"{processor()}, {threads} thread{'s' if threads > 1 else ''}"
             _take_times(comparisons, store, machine=machine, quiet=quiet)
     standings = [standing for comparison in comparisons for standing in comparison.standings()]
-    about = _circumstances(comparisons[0], _command(scales, peers, model, protocol))
-    _write(standings, about, output_format, output, overwrite=overwrite)
+    command = _command(scales, peers, model, protocol, sets)
+    command += f" --timings --threads {threads}" if timings else ""
+    _write(standings, _circumstances(comparisons[0], command), output_format, output, overwrite)
+    if excerpt is not None:
+        _write_excerpt(standings, excerpt)
 
 
 def _measure(comparisons: Sequence["Comparison"], *, quiet: bool) -> None:
@@ -162,14 +176,44 @@ def _circumstances(comparison: "Comparison", command: str) -> "Circumstances":
     )
 
 
-def _command(scales: Sequence[int], peers: Path | None, model: Sequence[str], protocol: str) -> str:
+def _command(
+    scales: Sequence[int],
+    peers: Path | None,
+    model: Sequence[str],
+    protocol: str,
+    sets: str | None,
+) -> str:
     """The command without the paths of this machine."""
     words = ["acutance", "benchmark", "--data", "BENCHMARKS"]
     words += ["--peers", "PEERS"] if peers else []
     words += ["--scale", *map(str, scales)] if scales != (4, 8) else []
     words += [word for one in model for word in ("--model", Path(one).name)]
     words += ["--protocol", protocol] if protocol != "poster2017" else []
+    words += ["--sets", sets] if sets else []
     return shlex.join(words)
+
+
+def _check_excerpt(page: Path) -> str:
+    """The page's text; raises UserError where there is no place in it, before the measuring."""
+    from acutance.image.files import check_writable
+
+    try:
+        text = page.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {page}: {error}") from error
+    if not PLACE.search(text):
+        raise UserError(f"{page} has no line <!-- benchmark --> with a line <!-- end --> below it")
+    check_writable(page, overwrite=True)
+    return text
+
+
+def _write_excerpt(standings: Sequence["Standing"], page: Path) -> None:
+    from acutance.evaluation.standings import to_excerpt
+    from acutance.image.files import atomic
+
+    text = PLACE.sub(lambda _: to_excerpt(standings), _check_excerpt(page))
+    with atomic(page, overwrite=True) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _plots(output: Path) -> list[Path]:
@@ -184,7 +228,6 @@ def _write(
     about: "Circumstances",
     output_format: str,
     output: Path | None,
-    *,
     overwrite: bool,
 ) -> None:
     """The table, to a file with a plot beside it, or printed."""

@@ -5,7 +5,9 @@ latest ``size`` of them; each ``refresh`` replaces the oldest. Between two refre
 drawn from again and again, which costs a copy.
 """
 
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +81,8 @@ class DegradationPool:
         seed: of the crops.
         preset: ranges to draw from.
         made: crops made before, when a training is resumed; the pool is then what it was.
+        workers: threads that make crops, and the next ones ahead of time; with 1 the caller makes
+            them when they are wanted. The crops are the same.
 
     Raises:
         UserError: no photo is large enough.
@@ -100,6 +104,7 @@ class DegradationPool:
         seed: int,
         preset: Preset,
         made: int = 0,
+        workers: int = 1,
     ) -> None:
         side = smallest_photo(crop, scale)
         self._photos = [photo for photo in photos if min(photo.shape[:2]) >= side]
@@ -113,24 +118,39 @@ class DegradationPool:
         self.hr = np.empty((size, crop * scale, crop * scale, 3), np.uint8)
         self.strength = np.empty(size, np.float32)
         self.made = max(0, made - size)
+        self._workers = ThreadPoolExecutor(workers) if workers > 1 else None
+        self._ahead: deque[Future[Crop]] = deque()
+        self._most_ahead = workers if workers > 1 else 0
         self.refresh(max(size, made) - self.made)
 
     def refresh(self, count: int) -> NDArray[np.intp]:
         """Make ``count`` new crops in place of the oldest; returns the slots that changed."""
         numbers = np.arange(self.made, self.made + count)
         slots: NDArray[np.intp] = numbers % len(self.lr)
-        for number, slot in zip(numbers, slots, strict=True):
-            made = make_crop(
-                self._photos,
-                int(number),
-                scale=self._scale,
-                crop=self._crop,
-                seed=self._seed,
-                preset=self._preset,
-            )
+        for slot in slots:
+            made = self._next()
             self.lr[slot], self.hr[slot], self.strength[slot] = made.lr, made.hr, made.strength
-        self.made += count
+            self.made += 1
         return slots
+
+    def _next(self) -> Crop:
+        """Crop number ``made``, from a worker if there are any."""
+        if self._workers is None:
+            return self._make(self.made)
+        while len(self._ahead) <= self._most_ahead:
+            number = self.made + len(self._ahead)
+            self._ahead.append(self._workers.submit(self._make, number))
+        return self._ahead.popleft().result()
+
+    def _make(self, number: int) -> Crop:
+        return make_crop(
+            self._photos,
+            number,
+            scale=self._scale,
+            crop=self._crop,
+            seed=self._seed,
+            preset=self._preset,
+        )
 
     def patches(
         self, random: NDArray[np.float64], patch: int

@@ -76,8 +76,9 @@ def blur(image: Image, *, across: float, along: float, angle: float) -> Image:
 def shrink(image: Image, height: int, width: int, kernel: KernelName) -> Image:
     """Reduce by a kernel, antialiased, centre to centre; not clipped.
 
-    Range: to between LR and HR size. Source: Real-ESRGAN draws area, bilinear and bicubic; BSRGAN
-    and image editors add others. Lanczos rings a little, area and bilinear are soft.
+    Range: to between LR and HR size, in pixels, each of the four kernels equally often. Source:
+    Real-ESRGAN draws area, bilinear and bicubic; BSRGAN and image editors add others. Lanczos
+    rings a little, area and bilinear are soft.
     """
     found = KERNELS[kernel]
     if found is None:

@@ -36,6 +36,9 @@ NOISIEST = 7.0
 """Levels of 255 of what no filter of 5 x 5 makes of the HR that count as strength 1: the slope by
 which the strengths of ``acutance degrade`` are met best (rank correlation 0.85)."""
 
+MOST_UNEXPLAINED = 3 * NOISIEST
+"""Levels: less may be strong noise."""
+
 TAPS = 2
 """Reach of that filter, LR pixels."""
 
@@ -123,6 +126,9 @@ def load_pairs(source: Path, *, scale: int, smallest_lr: int) -> Photos:
         if shift is not None and np.hypot(*shift) > FARTHEST:
             found.misaligned += (f"{name} ({shift[0]:+.2f} down, {shift[1]:+.2f} right)",)
             continue
+        if min(lr.shape[:2]) >= SMALLEST_JUDGED and unrelated(middle, reduced):
+            found.misaligned += (f"{name} (not the same picture)",)
+            continue
         strength = strengths.get(name)
         if strength is None:
             strength = measured_strength(middle, reduced)
@@ -142,9 +148,7 @@ def load_pairs(source: Path, *, scale: int, smallest_lr: int) -> Photos:
 def measured_strength(lr: NDArray[np.floating], reduced: NDArray[np.floating]) -> float:
     """How much noise and compression an LR picture has, as far as its HR tells.
 
-    A 5 x 5 filter that makes the LR from the reduced HR as well as any (least squares) accounts for
-    blur and for how it was reduced; the root mean square of what it leaves, over ``NOISIEST``, is
-    the strength.
+    The root mean square of what the best filter leaves (``unexplained``), over ``NOISIEST``.
 
     Args:
         lr: ``(h, w)`` in levels of 0..255.
@@ -152,6 +156,21 @@ def measured_strength(lr: NDArray[np.floating], reduced: NDArray[np.floating]) -
 
     Returns:
         0 for none, 1 for the most.
+    """
+    return min(1.0, unexplained(lr, reduced) / NOISIEST)
+
+
+def unrelated(lr: NDArray[np.floating], reduced: NDArray[np.floating]) -> bool:
+    """Whether the HR explains less than half of an LR picture that is more than noise."""
+    left = unexplained(lr, reduced)
+    return left > MOST_UNEXPLAINED and left**2 > 0.5 * float(lr.var())
+
+
+def unexplained(lr: NDArray[np.floating], reduced: NDArray[np.floating]) -> float:
+    """Root mean square, in levels, of what no filter of the reduced HR makes of the LR.
+
+    A 5 x 5 filter that makes the LR from it as well as any (least squares) accounts for blur and
+    for how it was reduced: what it leaves is noise and compression, or another picture.
     """
     height, width = lr.shape
     size, rows, columns = 2 * TAPS + 1, height - 2 * TAPS, width - 2 * TAPS
@@ -161,8 +180,7 @@ def measured_strength(lr: NDArray[np.floating], reduced: NDArray[np.floating]) -
     basis = np.stack([*neighbours, np.ones(rows * columns)], axis=1).astype(np.float64)
     wanted = lr[TAPS:-TAPS, TAPS:-TAPS].ravel().astype(np.float64)
     taps = np.linalg.lstsq(basis.T @ basis, basis.T @ wanted, rcond=None)[0]
-    left = float(np.sqrt(np.mean((wanted - basis @ taps) ** 2)))
-    return min(1.0, left / NOISIEST)
+    return float(np.sqrt(np.mean((wanted - basis @ taps) ** 2)))
 
 
 def _middles(

@@ -11,7 +11,7 @@ from acutance.models.card import read_card, write_card
 
 
 def record(card_path: Path, lines: Sequence[Line], *, key: str) -> None:
-    """Replace the card's figures for a way to measure: ``metrics[key][set]``.
+    """Put figures into the card, ``metrics[key][set]``; other sets and figures there stay.
 
     Args:
         card_path: the model's card.
@@ -34,7 +34,9 @@ def record(card_path: Path, lines: Sequence[Line], *, key: str) -> None:
         }
         for line in lines
     }
-    metrics = {**card.metrics, key: figures}
+    known = card.metrics.get(key, {})
+    merged = {name: {**known.get(name, {}), **own} for name, own in figures.items()}
+    metrics = {**card.metrics, key: {**known, **merged}}
     with atomic(card_path, overwrite=True) as partial:
         write_card(partial, dataclasses.replace(card, metrics=metrics))
 

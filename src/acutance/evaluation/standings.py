@@ -44,6 +44,21 @@ def to_markdown(standings: Sequence[Standing], about: Circumstances, *, image: s
     return "\n".join(parts)
 
 
+def to_excerpt(standings: Sequence[Standing]) -> str:
+    """The paper's table in one: published figures, and what was measured of networks like them.
+
+    That is without interpolation, self-ensembles, GANs and models for photos.
+    """
+    rows = [
+        [cells[0], f"x{s.scale}", *cells[1:5], *cells[6:8]]
+        for s in standings
+        if s.group != "interpolation" and not s.skipped and not s.method.endswith("--best")
+        if s.group == "published" or s.kind == "bicubic"
+        for cells in [_cells(s)]
+    ]
+    return _table([(HEAD[0], "scale", *HEAD[1:5], *HEAD[6:8]), *rows])
+
+
 def to_csv(standings: Sequence[Standing], about: Circumstances) -> str:
     """One line a row; what is not known stays empty."""
     stream = io.StringIO()

@@ -63,6 +63,8 @@ class Loop:
     ) -> None:
         self.config, self.state, self.run, self.report = config, state, run, report
         self.device, self.together, self.dtype, self.facts = device, together, dtype, facts
+        for phase in config.patches:
+            together.share(torch.arange(phase.batch))  # refused now, not hours later
         self.sampler = build_sampler(config, photos, device, step=state.counters.step)
         self.held_out = hold_out(
             photos.held_out, scale=config.scale, degraded=config.degradations is not None

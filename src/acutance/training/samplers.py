@@ -167,6 +167,7 @@ def build_sampler(
             seed=config.seed,
             preset=preset(config.degradations),
             made=pool_made(config.pool, step, config.crop_every),
+            workers=torch.get_num_threads() if device.type == "cuda" else 1,
         )
         degraded = PoolPatches(pool, device=device, crop_every=config.crop_every, step=step)
     return MixedSampler(clean, degraded, clean_share=config.clean_share, jitter=config.jitter)

@@ -16,6 +16,9 @@ SATURATED = 0.95
 DRIFT = 1.5
 """Mean difference of a colour of output and input, in 8-bit steps, that the eye may see."""
 
+FALL = 6.0
+"""LR-PSNR in dB that a run may lose to its start: then what disagrees with the input is doubled."""
+
 Alarm = dict[str, str]
 """What is wrong, by its kind."""
 
@@ -37,8 +40,8 @@ def of_steps(terms: Mapping[str, float]) -> Alarm:
     return found
 
 
-def of_validation(point: Point, floors: Floors) -> Alarm:
-    """Of a validation: colours, patterns, PSNR and LR-PSNR."""
+def of_validation(point: Point, floors: Floors, start: Point) -> Alarm:
+    """Of a validation: colours, patterns, PSNR and LR-PSNR, this one against the start's too."""
     found: Alarm = {}
     if point["drift"] > DRIFT:
         found["drift"] = (
@@ -54,6 +57,11 @@ def of_validation(point: Point, floors: Floors) -> Alarm:
         found["lr_psnr"] = (
             f"LR-PSNR is {point['lr_psnr']:.2f} dB, below its floor of {floors.lr_psnr:.2f}: the "
             "outputs contradict their inputs; raise gan.consistency"
+        )
+    elif point["lr_psnr"] < start["lr_psnr"] - FALL:
+        found["lr_psnr"] = (
+            f"LR-PSNR falls: {point['lr_psnr']:.2f} dB, where the start had "
+            f"{start['lr_psnr']:.2f}; raise gan.consistency if the inputs are clean"
         )
     if point["psnr"] < floors.psnr:
         found["psnr"] = (

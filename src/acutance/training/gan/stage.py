@@ -173,7 +173,7 @@ class GanStage:
         point = {"step": self.state.counters.step, "psnr": round(validation.psnr, 4), **figures}
         points.append(point)
         floors = self._floors()
-        alarms = guards.of_validation(point, floors) if len(points) > 1 else {}
+        alarms = guards.of_validation(point, floors, points[0]) if len(points) > 1 else {}
         chosen = best(points, floors) is point
         if chosen:
             self.state.counters.chosen = self.state.counters.step
