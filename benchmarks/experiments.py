@@ -16,8 +16,8 @@ With ``--winograd`` all runs of the call train, and are measured, by Winograd's 
 (docs/training.md): a processor with AVX-512 or AVX2 then does about twice as much in the same
 time. Such runs have tables of their own.
 
-A group is one of: structure, levels, alpha, losses, optimiser, activation, equal-x4, equal-x8,
-terms-x4, terms-x8.
+A group is one of: structure, levels, alpha, losses, optimiser, activation, equivariance, patches,
+equal-x4, equal-x8, terms-x4, terms-x8.
 """
 
 import argparse
@@ -118,6 +118,19 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
         f"{size}, {name}": (f"{size}-x4", f"equivariant={value}")
         for size in ("tiny", "lean", "base")
         for name, value in (("free", "false"), ("equivariant", "true"))
+    },
+    "patches": {
+        name: ("tiny-x4", "patches=" + json.dumps(phases))
+        for name, phases in {
+            "32, then 48, then 64": [
+                {"until": 0.6, "patch": 32, "batch": 16},
+                {"until": 0.85, "patch": 48, "batch": 8},
+                {"until": 1.0, "patch": 64, "batch": 8},
+            ],
+            "32": [{"until": 1.0, "patch": 32, "batch": 16}],
+            "48": [{"until": 1.0, "patch": 48, "batch": 8}],
+            "64": [{"until": 1.0, "patch": 64, "batch": 8}],
+        }.items()
     },
     "equal-x4": {
         "Acutance base": ("base-x4", *ADAMW, *EQUAL),
@@ -328,6 +341,10 @@ QUESTIONS = {
         "Weights that are tied so that the network commutes with flips and turns, against free "
         "ones: the same network, multiply-adds and patches, from nothing, by the recipes."
     ),
+    "patches": (
+        "The patch schedule of the recipes, in LR pixels, against one size throughout; tiny, "
+        "equivariant, from nothing."
+    ),
     "equal-x4": (
         "Networks of the 2017 table at x4 on equal terms: the same photos, crops, batches, "
         "minutes, threads, optimiser (AdamW) and schedule; loss and rate are each network's own. "
@@ -340,7 +357,7 @@ QUESTIONS = {
         "and rate are each recipe's own: tiny, base without downscaling and DRCN have Muon, the "
         "others AdamW."
     ),
-    "terms-x8": "The same at x8, VDSR with Muon since its recipe has it, the others with AdamW.",
+    "terms-x8": "The same at x8; AdamW, but VDSR's 40 minutes are by Muon, as its recipe is since.",
 }
 """What a group asks, for the page."""
 

@@ -117,9 +117,31 @@ def test_published_rows_stand_beside_the_customary_pictures(
     assert cells["*DRCN (Korobchenko and Foco 2017)*"][3:5] == ["1.78 M", "312 M"]
 
 
+@pytest.mark.usefixtures("nothing_ships")
+def test_an_excerpt_goes_into_its_place(
+    acutance: Run, sets: Path, model: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "README.md"
+    page.write_text("before\n<!-- benchmark -->\nold\n<!-- end -->\nafter\n")
+    words = (*WORDS, "--data", sets, "--model", model, "--rows", tmp_path / "rows.jsonl")
+    first = acutance(*words, "--excerpt", page)
+    assert first.status == 0, first.err
+    text = page.read_text()
+    assert text.startswith("before\n<!-- benchmark -->\n| method")
+    assert text.endswith(" |\n<!-- end -->\nafter\n")
+    assert text.count("Acutance tiny-x2") == 1
+    for left_out in ("old", "bicubic", "--best", "skipped"):
+        assert left_out not in text
+    assert acutance(*words, "--excerpt", page).status == 0
+    assert page.read_text() == text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--excerpt", "missing.md"], "cannot read missing.md"),
+        (["--excerpt", "sets/Set5/a.png"], "cannot read"),
+        (["--excerpt", "plain.md"], "no line <!-- benchmark -->"),
         (["--peers", "nowhere"], "no such folder"),
         (["--peers", "."], "VDSR_Official.mat"),
         (["--scale", "1"], "at least 2"),
@@ -140,6 +162,7 @@ def test_wrong_wishes_are_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(sets.parent)
+    (sets.parent / "plain.md").write_text("<!-- benchmark --> in a line\n")
     result = acutance("benchmark", "--data", "sets", "--quiet", *arguments)
     assert result.status == 1
     assert message in one_line(result)

@@ -133,7 +133,7 @@ def test_the_smallest_pictures_are_clean(shape: tuple[int, int]) -> None:
 
 
 def test_the_training_degradations_are_estimated() -> None:
-    """On a picture with sharp edges and soft texture; photos are in docs/api.md."""
+    """On a picture with sharp edges and soft texture; photos are in docs/photos.md."""
     hr = scene(512, 640)
     hr[100:300, 200:400] = hr[100:300, 200:400] // 2 + 60
     errors = []

@@ -23,7 +23,7 @@ def photo_x4() -> TrainConfig:
 
     Hardware: one core of an Intel Xeon in fp32. Time: 75 minutes; the shipped model had 10,500
     steps in 48 with ``winograd``, and a last stage of 38: 27.62 dB on clean pictures at strength 0,
-    where base-x4 has 27.75, mean of the three sets by ``poster2017``; degraded ones:
+    where base-x4 has 27.77, mean of the three sets by ``poster2017``; degraded ones:
     docs/photos.md.
     Command: ``acutance train photo-x4 --from base-x4 --data DIR --out RUN``
     """
