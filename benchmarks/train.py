@@ -2,8 +2,8 @@
 
 The ceiling is forward and backward of the same network, with the same arithmetic, on one batch that
 does not change. The trainer also draws patches, reduces them, computes losses, clips, updates and
-averages. Both run in turn, in the same process. With --winograd the trainer computes its
-convolutions by that algorithm and the ceiling still directly.
+averages. Both run in turn, in the same process; with --winograd both compute their convolutions by
+that algorithm.
 
 Usage: python benchmarks/train.py [--device NAME] [--threads N] [--seconds S] [--winograd]
     [RECIPE ...]
@@ -49,7 +49,8 @@ class Contest:
             for _ in range(2)
         )
         if config.winograd:
-            accelerate(network)
+            for each in (network, self.alone):
+                accelerate(each)
         self.state = TrainState(
             network=network,
             ema=ExponentialMovingAverage(network, config.ema),
@@ -107,7 +108,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--seconds", type=float, default=10.0, help="for each row")
-    parser.add_argument("--winograd", action="store_true", help="in the trainer, on a CPU")
+    parser.add_argument("--winograd", action="store_true", help="on a CPU")
     options = parser.parse_args()
     if unknown := set(options.recipes) - set(RECIPES):
         parser.error(f"unknown recipes: {', '.join(sorted(unknown))}")
