@@ -20,7 +20,7 @@ from acutance.training import run_folder, step
 from acutance.training.loop import Stopped
 from acutance.training.train import train
 from acutance.training.winograd import accelerate
-from acutance.training.winograd.extension import extension
+from acutance.training.winograd.extension import WIDEST, build_folder, extension
 from acutance.training.winograd.layers import FastConv2d, FastResidualBlock
 
 from .test_loop import CONFIG, assert_same_weights, quiet
@@ -175,6 +175,15 @@ def test_it_is_refused_off_the_cpu_and_in_bf16(photos: Path, tmp_path: Path) -> 
     with pytest.raises(UserError, match="--device cpu"):
         train(config, data=photos, run=tmp_path / "run", device="meta", report=quiet)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_build_that_was_killed_keeps_nobody_waiting() -> None:
+    widest = WIDEST[torch.backends.cpu.get_cpu_capability()]
+    left = build_folder(widest) / "lock"
+    left.touch()
+    extension.cache_clear()
+    extension()
+    assert not left.exists()
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

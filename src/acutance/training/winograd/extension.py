@@ -2,19 +2,35 @@
 
 import contextlib
 import functools
+import hashlib
 import io
+import os
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 from types import ModuleType
 
 import torch
+from filelock import FileLock
 
 from acutance.errors import UserError
 
 FLAGS = ("-O3", "-std=c++17", "-mfma")
 WIDEST = {"AVX512": "-mavx512f", "AVX2": "-mavx2"}
 """The flag for the widest registers of a processor, by PyTorch's name for what it can do."""
+
+SOURCE = Path(__file__).with_name("convolution.cpp")
+
+
+def build_folder(widest: str) -> Path:
+    """Where the extension lies: in PyTorch's cache, by all that it is made from."""
+    from torch.utils.cpp_extension import get_default_build_root
+
+    root = os.environ.get("TORCH_EXTENSIONS_DIR") or get_default_build_root()
+    settings = f"{FLAGS} {widest} {torch.__version__} {sys.implementation.cache_tag}"
+    digest = hashlib.sha256(SOURCE.read_bytes() + settings.encode()).hexdigest()[:16]
+    return Path(root) / f"acutance_winograd_{digest}"
 
 
 @functools.cache
@@ -29,13 +45,26 @@ def extension() -> ModuleType:
         raise UserError("'winograd' needs a processor with AVX2 or AVX-512: leave it out")
     from torch.utils.cpp_extension import load
 
+    folder = build_folder(widest)
     said = io.StringIO()
     try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        folder.mkdir(parents=True, exist_ok=True)
+        with (
+            FileLock(folder / "building"),
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+        ):
+            # PyTorch's own lock is a file that a killed build leaves behind: all later ones would
+            # wait for it forever. Nobody builds here now, since ours ends with its process.
+            (folder / "lock").unlink(missing_ok=True)
+            copy = folder / SOURCE.name
+            if not copy.exists() or copy.read_bytes() != SOURCE.read_bytes():
+                copy.write_bytes(SOURCE.read_bytes())
             built: ModuleType = load(
-                name=f"acutance_winograd_{processor.lower()}",
-                sources=[str(Path(__file__).with_name("convolution.cpp"))],
+                name="acutance_winograd",
+                sources=[str(copy)],
                 extra_cflags=[*FLAGS, widest],
+                build_directory=str(folder),
             )
     except (RuntimeError, OSError, ImportError, subprocess.SubprocessError) as error:
         reason = textwrap.shorten(str(error), 100, placeholder=" ..")
