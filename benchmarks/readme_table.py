@@ -1,4 +1,4 @@
-"""The README's table, from the cards of the shipped models and the published rows.
+"""The README's table of all shipped models, from their cards.
 
 Usage: python benchmarks/readme_table.py [--write]
 
@@ -8,12 +8,9 @@ Prints it, or with ``--write`` puts it into README.md between ``<!-- quality-tab
 
 import argparse
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-from acutance.evaluation.table import published_rows
 from acutance.inference.models import shipped
-from acutance.metrics.protocol import PROTOCOLS
 from acutance.models.card import Card
 
 README = Path(__file__).parent.parent / "README.md"
@@ -21,13 +18,12 @@ PLACE = re.compile(r"(?<=^<!-- quality-table -->\n).*?(?=^<!-- end -->$)", re.MU
 
 
 def table() -> str:
-    """A table in Markdown, scale by scale: models for plain bicubic, published rows, others."""
+    """A table in Markdown, scale by scale: models for plain bicubic, then others."""
     lines = ["| | scale | PSNR | SSIM | HFENI |", "|---|---|---:|---:|---:|"]
     cards = shipped()
     for scale in sorted({card.scale for card in cards.values()}):
         own = [card for card in cards.values() if card.scale == scale]
         lines += [_row(card) for card in own if card.kind == "bicubic"]
-        lines += _published(scale)
         lines += [_row(card) for card in own if card.kind != "bicubic"]
     return "\n".join(lines) + "\n"
 
@@ -39,14 +35,6 @@ def _row(card: Card) -> str:
         f"| **Acutance `{card.name}`**{kind} | x{card.scale} | {figures['psnr']:.2f} "
         f"| {figures['ssim']:.4f} | {figures['hfeni']:.4f} |"
     )
-
-
-def _published(scale: int) -> Iterator[str]:
-    for line in published_rows(scale, PROTOCOLS["poster2017"]):
-        yield (
-            f"| *{line.method}* | x{scale} | *{line.psnr:.2f}* "
-            f"| *{line.ssim:.4f}* | *{line.hfeni:.4f}* |"
-        )
 
 
 def main() -> None:
