@@ -4,6 +4,7 @@ Needs matplotlib, the extra ``benchmark``. The same figures give the same bytes:
 element names from a fixed salt.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -191,7 +192,7 @@ def place_labels(
     taken: Sequence[Any] = (),
     strong_offsets: Sequence[tuple[int, int, str, str]] = OFFSETS,
 ) -> None:
-    """Write labels beside their marks where they cover neither marks nor each other.
+    """Write labels where they cover neither marks nor each other, nearest to their own marks.
 
     Args:
         axis: with its limits and scales set.
@@ -209,7 +210,8 @@ def place_labels(
     covered += [line.get_window_extent(renderer).padded(1) for line in axis.lines if _flat(line)]
     covered += [Bbox([[x - reach, y - reach], [x + reach, y + reach]]) for x, y in spots]
     inside = axis.get_window_extent(renderer)
-    for text, x, y, strong in labels:
+    for (text, x, y, strong), spot in zip(labels, spots, strict=True):
+        others = [other for other in spots if tuple(other) != tuple(spot)]
         for dx, dy, ha, va in strong_offsets if strong else OFFSETS:
             note = axis.annotate(
                 text,
@@ -222,12 +224,19 @@ def place_labels(
             )
             box = note.get_window_extent(renderer)
             fits = inside.containsx(box.x0) and inside.containsx(box.x1)
-            if fits and inside.containsy(box.y1) and not box.count_overlaps(covered):
+            own = all(_apart(box, spot) < _apart(box, other) for other in others)
+            if fits and inside.containsy(box.y1) and own and not box.count_overlaps(covered):
                 break
             note.remove()
         else:
             continue
         covered.append(box)
+
+
+def _apart(box: Any, spot: Any) -> float:
+    """Pixels between a box and a point."""
+    x, y = spot
+    return math.hypot(max(box.x0 - x, 0, x - box.x1), max(box.y0 - y, 0, y - box.y1))
 
 
 def _flat(line: Any) -> bool:
