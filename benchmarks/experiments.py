@@ -409,7 +409,10 @@ LEARNED = {
         "it ships now, of two and a half times the multiply-adds, leads by 0.11 dB, and in HFENI "
         "by no more than its seeds differ: three minutes are short for it."
     ),
-    "terms-x4": "In so short a time the cheapest network leads.",
+    "terms-x4": (
+        "In so short a time the cheapest network leads. DRCN, with a network that costs five "
+        "hundred times base, gets half a decibel over bicubic in forty minutes."
+    ),
     "terms-x8": (
         "In five minutes ours lead by little, and VDSR made 22 steps. In forty, by Muon and in "
         "smaller batches, VDSR comes within 0.09 dB of the 2017 table's row, for which no weights "
@@ -477,9 +480,10 @@ def plot_name(group: str) -> str:
 
 
 def draw(group: str, results: Sequence[Result], path: Path) -> None:
-    """A group's plot, of one budget and machine: that of the last run."""
-    shown = results[-1].minutes, results[-1].hardware
-    runs = by_name(group, [r for r in results if (r.minutes, r.hardware) == shown])
+    """A group's plot, of one budget and machine: the last with several networks."""
+    terms = dict.fromkeys((r.minutes, r.hardware) for r in reversed(results))
+    each = [by_name(group, [r for r in results if (r.minutes, r.hardware) == t]) for t in terms]
+    runs = next((found for found in each if len(found) > 1), each[0])
     if group == "alpha":
         draw_tradeoff(runs, path)
     else:

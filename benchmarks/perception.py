@@ -83,7 +83,11 @@ def draw(measured: Sequence[Line], copied: Sequence[Line], path: Path) -> None:
         drawn.canvas.draw()
         labels = [(_label(line), *_position(line), group == "acutance") for line, group in points]
         # The curve rises to the right: below it there is room.
-        place_labels(axis, labels, strong_offsets=[(8, -6, "left", "top"), *OFFSETS])
+        place_labels(
+            axis,
+            labels,
+            strong_offsets=[(8, -6, "left", "top"), (-9, 0, "right", "center"), *OFFSETS],
+        )
 
 
 def _position(line: Line) -> tuple[float, float]:
