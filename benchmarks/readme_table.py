@@ -47,7 +47,7 @@ def main() -> None:
     text = README.read_text(encoding="utf-8")
     if not PLACE.search(text):
         parser.error("README.md has no <!-- quality-table --> with an <!-- end -->")
-    README.write_text(PLACE.sub(lambda _: table(), text), encoding="utf-8")
+    README.write_text(PLACE.sub(lambda _: table(), text, count=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

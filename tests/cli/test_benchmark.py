@@ -118,17 +118,19 @@ def test_published_rows_stand_beside_the_customary_pictures(
 
 
 @pytest.mark.usefixtures("nothing_ships")
+@pytest.mark.parametrize("old", ["", "old\n"])
 def test_an_excerpt_goes_into_its_place(
-    acutance: Run, sets: Path, model: Path, tmp_path: Path
+    acutance: Run, sets: Path, model: Path, tmp_path: Path, old: str
 ) -> None:
     page = tmp_path / "README.md"
-    page.write_text("before\n<!-- benchmark -->\nold\n<!-- end -->\nafter\n")
+    after = "<!-- end -->\nafter\n<!-- end -->\n"
+    page.write_text(f"before\n<!-- benchmark -->\n{old}{after}")
     words = (*WORDS, "--data", sets, "--model", model, "--rows", tmp_path / "rows.jsonl")
     first = acutance(*words, "--excerpt", page)
     assert first.status == 0, first.err
     text = page.read_text()
     assert text.startswith("before\n<!-- benchmark -->\n| method")
-    assert text.endswith(" |\n<!-- end -->\nafter\n")
+    assert text.endswith(f" |\n{after}")
     assert text.count("Acutance tiny-x2") == 1
     for left_out in ("old", "bicubic", "--best", "skipped"):
         assert left_out not in text

@@ -211,7 +211,7 @@ def _write_excerpt(standings: Sequence["Standing"], page: Path) -> None:
     from acutance.evaluation.standings import to_excerpt
     from acutance.image.files import atomic
 
-    text = PLACE.sub(lambda _: to_excerpt(standings), _check_excerpt(page))
+    text = PLACE.sub(lambda _: to_excerpt(standings), _check_excerpt(page), count=1)
     with atomic(page, overwrite=True) as partial:
         partial.write_text(text, encoding="utf-8")
 
