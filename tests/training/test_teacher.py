@@ -2,15 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from acutance.data.datasets import Photos, make_pair
+from acutance.data.patches import NUMBERS, PatchSampler, uniform
 from acutance.errors import UserError
 from acutance.inference.export import export
 from acutance.models.describe import describe
 from acutance.models.generator import Generator, GeneratorConfig
 from acutance.training.distributed import processes
 from acutance.training.ema import ExponentialMovingAverage
+from acutance.training.lessons import lessons
 from acutance.training.run_folder import load_teacher
 from acutance.training.state import Counters, TrainState
 from acutance.training.step import PixelStage
@@ -72,3 +77,53 @@ def test_a_run_takes_its_teacher_by_card(teacher: Path, photos: Path, tmp_path: 
 def test_a_teacher_of_another_scale_is_refused(teacher: Path) -> None:
     with pytest.raises(UserError, match="does not upscale clean pictures by 4"):
         load_teacher(str(teacher), scale=4)
+
+
+def test_a_teacher_asked_once_lies_over_the_photo_however_it_is_turned() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    pair = make_pair("x", photo, 4)
+    settings = {"scale": 4, "drop_flattest": 0.0, "recoloured": 0.5}
+    random = uniform(32, NUMBERS, torch.Generator().manual_seed(1))
+    taught = PatchSampler([pair], said=[255 - photo], said_share=0.5, **settings)
+    lr, hr = taught.patches(random, 8)
+    torch.testing.assert_close(hr, torch.full_like(hr, 0.5), rtol=0, atol=1e-6)
+    alone = PatchSampler([pair], said=[photo], said_share=0.0, **settings)
+    lr_alone, hr_alone = alone.patches(random, 8)
+    torch.testing.assert_close(lr, lr_alone)
+    assert hr_alone.std() > 0.1
+
+
+def test_a_run_asks_its_teacher_once(teacher: Path, photos: Path, tmp_path: Path) -> None:
+    """The teacher is bicubic and a shift of colours; learned alone, it is found in the tail."""
+    config = CONFIG.override(
+        {"teacher": str(teacher), "teacher_once": "true", "teacher_share": "1", "steps": "40"}
+    )
+    said: list[str] = []
+    taught = train(config, data=photos, run=tmp_path / "taught", threads=1, report=said.append)
+    alone = CONFIG.override({"steps": "40"})
+    other = train(alone, data=photos, run=tmp_path / "other", threads=1, report=quiet)
+    bias, other_bias = (
+        load_file(run / "ema.safetensors")["tail.bias"].mean() for run in (taught, other)
+    )
+    assert bias > other_bias + 0.01
+    assert f"{teacher} upscales the photos first" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"teacher_once": "true"}, "asks a teacher"),
+        ({"teacher": "base-x2", "degradations": "photo"}, "teaches clean pictures"),
+    ],
+)
+def test_what_no_teacher_can_do_is_refused(settings: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        CONFIG.override(settings)
+
+
+def test_a_teacher_is_not_asked_once_of_pairs(teacher: Path) -> None:
+    config = CONFIG.override({"teacher": str(teacher), "teacher_once": "true"})
+    with pytest.raises(UserError, match="these are pairs"):
+        lessons(
+            config, Photos([], [], paired=True), device=torch.device("cpu"), dtype=torch.float32
+        )

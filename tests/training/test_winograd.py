@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from acutance.errors import UserError
 from acutance.models.blocks import ResidualBlock
 from acutance.models.catalogue import build, network_config
-from acutance.training import run_folder, step
+from acutance.training import lessons, run_folder
 from acutance.training.loop import Stopped
 from acutance.training.train import train
 from acutance.training.winograd import accelerate
@@ -160,7 +160,7 @@ def test_a_teacher_computes_so_too(
 ) -> None:
     shape = network_config("generator", "tiny", scale=CONFIG.scale)
     teacher = build("generator", vars(shape))
-    monkeypatch.setattr(step, "load_teacher", lambda *_, **__: teacher)
+    monkeypatch.setattr(lessons, "load_teacher", lambda *_, **__: teacher)
     for winograd in (False, True):
         config = dataclasses.replace(CONFIG, winograd=winograd, teacher="any", steps=1)
         train(config, data=photos, run=tmp_path / str(winograd), threads=1, report=quiet)

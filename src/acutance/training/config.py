@@ -89,6 +89,9 @@ class TrainConfig:
     """A model whose output is learned too: it is smoother than photos, so gradients vary less."""
     teacher_share: float = 0.5
     """Share of the teacher's output in what is learned; the rest is the photo."""
+    teacher_once: bool = False
+    """Ask the teacher for its picture of every photo before the run instead of for each patch: no
+    step costs more, and patches begin at whole LR pixels. It takes as much memory as the photos."""
     optimiser: Literal["adamw", "muon"] = "adamw"
     """AdamW, or Muon for the inner convolutions."""
     learning_rate: float = 1e-3
@@ -211,6 +214,13 @@ class TrainConfig:
             raise UserError(
                 f"HFENN and SSIM need patches of at least {smallest} at x{self.scale}: "
                 "make 'patches' larger, or alpha and beta of 'losses' 0"
+            )
+        if self.teacher_once and self.teacher is None:
+            raise UserError("'teacher_once' asks a teacher: give one with teacher=base-x4")
+        if self.teacher is not None and (self.degradations is not None or self.gan is not None):
+            raise UserError(
+                "a teacher teaches clean pictures in the pixel stage: leave 'teacher' out, or "
+                "'degradations' and 'gan'"
             )
         if self.gan is not None:
             self.gan.check_patches([phase.patch for phase in self.patches], self.scale)

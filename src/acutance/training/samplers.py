@@ -1,9 +1,11 @@
 """Where a run's batches come from: clean patches, a person's pairs, or clean and degraded mixed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from acutance.data import degradation_pool, patches
@@ -123,7 +125,12 @@ def _channels_last(*parts: Tensor, dim: int) -> Tensor:
 
 
 def build_sampler(
-    config: TrainConfig, photos: Photos, device: torch.device, *, step: int = 0
+    config: TrainConfig,
+    photos: Photos,
+    device: torch.device,
+    *,
+    step: int = 0,
+    said: Sequence[NDArray[np.uint8]] | None = None,
 ) -> Sampler:
     """What the configuration and the data ask for.
 
@@ -135,6 +142,7 @@ def build_sampler(
         photos: to train on.
         device: where batches go.
         step: steps done, when the run is resumed: the sampler goes on as if never stopped.
+        said: the teacher's pictures of the photos, where it was asked once (``lessons``).
 
     Raises:
         UserError: an unknown preset, or photos too small for its crops.
@@ -150,6 +158,8 @@ def build_sampler(
             device=device,
             drop_flattest=drop,
             recoloured=config.recoloured,
+            said=said,
+            said_share=config.teacher_share,
         )
     for phase in config.patches:
         clean.cells(phase.patch)  # now, not hours later

@@ -13,11 +13,10 @@ from acutance.losses.composite import CompositeLoss
 from acutance.losses.supervision import Supervision
 from acutance.training.config import LossPhase, TrainConfig
 from acutance.training.distributed import Processes
-from acutance.training.run_folder import load_teacher
+from acutance.training.lessons import teacher_of
 from acutance.training.schedule import phase_at
 from acutance.training.state import TrainState
 from acutance.training.validation import Validation
-from acutance.training.winograd import accelerate
 
 Batch = tuple[Tensor, Tensor]
 Forward = Callable[[Tensor], list[Tensor]]
@@ -129,11 +128,8 @@ class PixelStage:
         self.settings: dict[str, Any] = {"dtype": dtype, "clip_norm": config.clip_norm}
         self.criterion = Supervision(CompositeLoss()).to(device)
         self.teacher: nn.Module | None = None
-        if config.teacher is not None:
-            self.teacher = load_teacher(config.teacher, scale=config.scale).to(device)
-            self.teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            if config.winograd:
-                accelerate(self.teacher)
+        if config.teacher is not None and not config.teacher_once:
+            self.teacher = teacher_of(config, device)
 
     def step(self, batch: Batch, *, progress: float, factor: float) -> StepResult:
         """One step of ``train_step``, on what the teacher says of the batch, where there is one."""
