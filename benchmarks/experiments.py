@@ -147,6 +147,7 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
         "VDSR": ("vdsr-x4", *EQUAL),
         "DRCN": ("drcn-x4", "learning_rate=0.0003", "ema=0.999", *EQUAL),
         "LapSRN": ("lapsrn-x4", *EQUAL),
+        "SCN": ("scn-x4", *EQUAL),
     },
     "equal-x8": {
         "Acutance base": ("base-x8", *ADAMW, *EQUAL),

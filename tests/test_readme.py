@@ -1,8 +1,10 @@
-"""The README's figures are those of the shipped cards."""
+"""The README's figures and the tables of docs are those of the shipped cards."""
 
 import re
 import runpy
 from pathlib import Path
+
+import pytest
 
 from acutance.inference.models import shipped
 
@@ -10,10 +12,12 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_table_is_that_of_the_cards() -> None:
-    made = runpy.run_path(str(ROOT / "benchmarks" / "readme_table.py"))
-    assert made["PLACE"].search(README).group() == made["table"](), (
-        "make it anew: python benchmarks/readme_table.py --write"
+@pytest.mark.parametrize("name", ["quality-table", "degraded-table", "clean-table"])
+def test_the_tables_are_those_of_the_cards(name: str) -> None:
+    made = runpy.run_path(str(ROOT / "benchmarks" / "card_tables.py"))
+    page, table = made["TABLES"][name]
+    assert made["place"](name).search((ROOT / page).read_text("utf-8")).group() == table(), (
+        "make it anew: python benchmarks/card_tables.py --write"
     )
 
 

@@ -455,6 +455,16 @@ def test_the_program_itself(photo: Path, model: Path) -> None:
     assert bad.stdout == ""
 
 
+def test_the_dial_needs_no_pytorch(photo: Path) -> None:
+    """With the models that ship, where PyTorch cannot be imported."""
+    blocked = "import sys; sys.modules['torch'] = None; from acutance.cli.main import main; main()"
+    arguments = ("upscale", str(photo), "--detail", "0.5", "--scale", "4")
+    command = [sys.executable, "-c", blocked, *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "base-x4 + 0.5 gan-x4" in run.stdout
+
+
 def test_a_name_that_the_terminal_cannot_show(photo: Path, model: Path) -> None:
     named = photo.rename(photo.with_name("caf\u00e9 \u6771.png"))
     command = [sys.executable, "-m", "acutance", "upscale", "--model", str(model)]

@@ -33,6 +33,7 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "drcn-x4": baselines.drcn_x4,
     "lapsrn-x4": baselines.lapsrn_x4,
     "lapsrn-x8": baselines.lapsrn_x8,
+    "scn-x4": baselines.scn_x4,
     "scn-x8": baselines.scn_x8,
 }
 
