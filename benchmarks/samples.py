@@ -1,7 +1,7 @@
-"""Sample sheets: seven held-out photos four times larger, crops of several methods side by side.
+"""Sample sheets: crops of seven held-out photos, enlarged by several methods, side by side.
 
 Usage: python benchmarks/samples.py --photos DIR [--model NAME]
-       python benchmarks/samples.py --photos DIR --degraded
+       python benchmarks/samples.py --photos DIR --degraded [--scale 2]
 
 Each photo is reduced by MATLAB's bicubic, rounded to 8 bits, and enlarged again: by nearest
 neighbour (that is the input), bicubic, the faithful model, and the GAN model that belongs to it,
@@ -10,7 +10,8 @@ which names the photos' sources and licences. None of them was trained on.
 
 With ``--degraded`` the input is blurred, noisy and compressed, as ``acutance degrade --preset
 degraded`` makes it from seed 0, and the models are those for photos, with the bicubic-trained one
-before them: docs/images/photo-NAME.webp, each below 60 KB, and docs/samples-photo.md.
+before them: docs/images/photo-NAME.webp, each below 60 KB, and docs/samples-photo.md; at x2
+photo-x2-NAME.webp and samples-photo-x2.md.
 """
 
 import argparse
@@ -31,7 +32,9 @@ from acutance.inference.models import find_card
 from acutance.inference.upscaler import Upscaler
 
 DOCS = Path(__file__).parent.parent / "docs"
-SCALE, SIDE, GAP, BAR = 4, 240, 4, 26  # pixels: a crop's side, between crops, above them for labels
+SIDE, GAP, BAR = 240, 4, 26  # pixels: a crop's side, between crops, above them for labels
+USUAL = 4
+"""The scale that files and pages do not name."""
 MOST_BYTES, MOST_BYTES_DEGRADED = 100_000, 60_000
 
 Image = NDArray[np.floating]
@@ -104,12 +107,12 @@ SAMPLES = (
 )
 
 
-def methods(models: Sequence[str]) -> dict[str, Method]:
+def methods(models: Sequence[str], scale: int) -> dict[str, Method]:
     """What is shown between the input and the truth, by its label."""
     found: dict[str, Method] = {
-        "input": lambda lr: lr.repeat(SCALE, axis=0).repeat(SCALE, axis=1),
+        "input": lambda lr: lr.repeat(scale, axis=0).repeat(scale, axis=1),
         "bicubic": lambda lr: resize(
-            lr.astype(np.float64), SCALE * lr.shape[0], SCALE * lr.shape[1]
+            lr.astype(np.float64), scale * lr.shape[0], scale * lr.shape[1]
         ),
     }
     for model in models:
@@ -128,23 +131,23 @@ def _upscaled(upscaler: Upscaler) -> Method:
     return lambda lr: upscaler.upscale_float(lr.astype(np.float32))
 
 
-def reduced(hr: Image, name: str, *, degraded: bool) -> Image:
+def reduced(hr: Image, name: str, scale: int, *, degraded: bool) -> Image:
     """The input, ``(h, w, 3)`` in [0, 1], of 8 bits."""
     if degraded:
-        degradation = draw(generator_for(0, name), scale=SCALE, preset=PRESETS["degraded"])
-        return degrade(hr.astype(np.uint8), degradation, scale=SCALE) / 255
-    height, width = (size // SCALE for size in hr.shape[:2])
+        degradation = draw(generator_for(0, name), scale=scale, preset=PRESETS["degraded"])
+        return degrade(hr.astype(np.uint8), degradation, scale=scale) / 255
+    height, width = (size // scale for size in hr.shape[:2])
     return np.rint(resize(hr.astype(np.float64), height, width)).clip(0, 255) / 255
 
 
 def sheet(
-    sample: Sample, folder: Path, shown: dict[str, Method], *, degraded: bool
+    sample: Sample, folder: Path, shown: dict[str, Method], scale: int, *, degraded: bool
 ) -> pyvips.Image:
     """The crops side by side, labelled."""
     photo = np.rint(read_rgb(_find(folder, sample.file)) * 255)
-    height, width = (size // SCALE * SCALE for size in photo.shape[:2])
+    height, width = (size // scale * scale for size in photo.shape[:2])
     hr = photo[:height, :width]
-    lr = reduced(hr, sample.file, degraded=degraded)
+    lr = reduced(hr, sample.file, scale, degraded=degraded)
     results = {label: method(lr) for label, method in shown.items()} | {"original": hr / 255}
     area = (slice(sample.top, sample.top + SIDE), slice(sample.left, sample.left + SIDE))
     columns = [_labelled(label, result[area]) for label, result in results.items()]
@@ -177,49 +180,56 @@ def save(image: pyvips.Image, path: Path, most_bytes: int) -> None:
     print(f"{path.name}: {len(data) / 1e3:.0f} KB at quality {quality}")
 
 
-def page(labels: list[str], *, degraded: bool) -> str:
+def page(labels: list[str], scale: int, *, degraded: bool) -> str:
     """The sheets with sources and licences."""
     columns = ", ".join(["the input enlarged by nearest neighbour", *labels[1:], "the original"])
     command = "python benchmarks/samples.py --photos PHOTOS" + " --degraded" * degraded
+    command += f" --scale {scale}" * (scale != USUAL)
+    part, times = ("a quarter", "four times") if scale == USUAL else ("half", "twice")
     how = "degraded by preset `degraded` from seed 0" if degraded else "reduced by bicubic"
     parts = [
-        f"# Samples{', degraded' * degraded}\n",
+        f"# Samples{', degraded' * degraded}{f', x{scale}' * (scale != USUAL)}\n",
         f"Made by `{command}`, PHOTOS unpacked. Photos held out of training, {how} to\n"
-        "a quarter of their width and height and enlarged four times; "
+        f"{part} of their width and height and enlarged {times}; "
         f"crops of {SIDE} x {SIDE} pixels. From left to\nright: {columns}.\n",
     ]
     for sample in SAMPLES:
         parts.append(
-            f"![{sample.name}](images/{image_name(sample, degraded=degraded)})\n\n"
+            f"![{sample.name}](images/{image_name(sample, scale, degraded=degraded)})\n\n"
             f"{sample.source}. {sample.licence}; crops and reductions of it under the same terms.\n"
         )
     return "\n".join(parts)
 
 
-def image_name(sample: Sample, *, degraded: bool) -> str:
+def image_name(sample: Sample, scale: int, *, degraded: bool) -> str:
     """Of a sheet's file."""
-    return f"{'photo' if degraded else 'sample'}-{sample.name}.webp"
+    kind = "photo" if degraded else "sample"
+    return f"{kind}{f'-x{scale}' * (scale != USUAL)}-{sample.name}.webp"
 
 
 def main() -> None:
     """Write sheets and page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--model", default="base-x4", help="the faithful one: a name or a card")
+    parser.add_argument("--model", help="the faithful one: a name or a card; else base-x4")
     parser.add_argument("--degraded", action="store_true", help="show the models for photos")
+    parser.add_argument("--scale", type=int, choices=(2, 4), default=USUAL, help="of --degraded")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where to write")
     options = parser.parse_args()
-    degraded = options.degraded
-    models = ["base-x4", "photo-x4"] if degraded else [options.model]
-    shown = methods(models)
+    degraded, scale = options.degraded, options.scale
+    if not degraded and scale != USUAL:
+        parser.error("--scale is of --degraded: there is no GAN model for clean pictures at x2")
+    models = [f"base-x{scale}", f"photo-x{scale}"] if degraded else [options.model or "base-x4"]
+    shown = methods(models, scale)
     most_bytes = MOST_BYTES_DEGRADED if degraded else MOST_BYTES
     (options.docs / "images").mkdir(parents=True, exist_ok=True)
     for sample in SAMPLES:
-        image = sheet(sample, options.photos, shown, degraded=degraded)
-        path = options.docs / "images" / image_name(sample, degraded=degraded)
+        image = sheet(sample, options.photos, shown, scale, degraded=degraded)
+        path = options.docs / "images" / image_name(sample, scale, degraded=degraded)
         save(image, path, most_bytes)
-    name = "samples-photo.md" if degraded else "samples.md"
-    (options.docs / name).write_text(page(list(shown), degraded=degraded), encoding="utf-8")
+    name = f"samples{'-photo' * degraded}{f'-x{scale}' * (scale != USUAL)}.md"
+    text = page(list(shown), scale, degraded=degraded)
+    (options.docs / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
