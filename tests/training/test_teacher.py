@@ -8,14 +8,13 @@ import torch
 from safetensors.torch import load_file
 
 from acutance.data.datasets import Photos, make_pair
-from acutance.data.patches import NUMBERS, PatchSampler, uniform
 from acutance.errors import UserError
 from acutance.inference.export import export
 from acutance.models.describe import describe
 from acutance.models.generator import Generator, GeneratorConfig
 from acutance.training.distributed import processes
 from acutance.training.ema import ExponentialMovingAverage
-from acutance.training.lessons import lessons
+from acutance.training.lessons import taught
 from acutance.training.run_folder import load_teacher
 from acutance.training.state import Counters, TrainState
 from acutance.training.step import PixelStage
@@ -79,18 +78,17 @@ def test_a_teacher_of_another_scale_is_refused(teacher: Path) -> None:
         load_teacher(str(teacher), scale=4)
 
 
-def test_a_teacher_asked_once_lies_over_the_photo_however_it_is_turned() -> None:
-    photo = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
-    pair = make_pair("x", photo, 4)
-    settings = {"scale": 4, "drop_flattest": 0.0, "recoloured": 0.5}
-    random = uniform(32, NUMBERS, torch.Generator().manual_seed(1))
-    taught = PatchSampler([pair], said=[255 - photo], said_share=0.5, **settings)
-    lr, hr = taught.patches(random, 8)
-    torch.testing.assert_close(hr, torch.full_like(hr, 0.5), rtol=0, atol=1e-6)
-    alone = PatchSampler([pair], said=[photo], said_share=0.0, **settings)
-    lr_alone, hr_alone = alone.patches(random, 8)
-    torch.testing.assert_close(lr, lr_alone)
-    assert hr_alone.std() > 0.1
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_teacher_asked_once_is_a_part_of_every_photo(teacher: Path, share: float) -> None:
+    config = CONFIG.override(
+        {"teacher": str(teacher), "teacher_once": "true", "teacher_share": str(share)}
+    )
+    gray = np.full((40, 48, 3), 100, np.uint8)
+    photos = Photos([make_pair("x", gray, 2)], [])
+    (pair,) = taught(config, photos, device=torch.device("cpu"), dtype=torch.float32).train
+    assert pair.hr.shape == gray.shape
+    assert np.abs(pair.hr - (100 + share * 0.25 * 255)).max() <= 0.5
+    assert (pair.lr == 100).all()
 
 
 def test_a_run_asks_its_teacher_once(teacher: Path, photos: Path, tmp_path: Path) -> None:
@@ -113,6 +111,10 @@ def test_a_run_asks_its_teacher_once(teacher: Path, photos: Path, tmp_path: Path
     ("settings", "message"),
     [
         ({"teacher_once": "true"}, "asks a teacher"),
+        (
+            {"teacher": "base-x2", "teacher_once": "true", "recoloured": "0.5"},
+            "own colours",
+        ),
         ({"teacher": "base-x2", "degradations": "photo"}, "teaches clean pictures"),
     ],
 )
@@ -124,6 +126,4 @@ def test_what_no_teacher_can_do_is_refused(settings: dict[str, str], message: st
 def test_a_teacher_is_not_asked_once_of_pairs(teacher: Path) -> None:
     config = CONFIG.override({"teacher": str(teacher), "teacher_once": "true"})
     with pytest.raises(UserError, match="these are pairs"):
-        lessons(
-            config, Photos([], [], paired=True), device=torch.device("cpu"), dtype=torch.float32
-        )
+        taught(config, Photos([], [], paired=True), device=torch.device("cpu"), dtype=torch.float32)

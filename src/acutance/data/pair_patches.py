@@ -70,8 +70,8 @@ class PairSampler:
             patch: LR pixels on a side.
 
         Returns:
-            LR ``(n, 3, patch, patch)`` and HR ``(n, 3, s*patch, s*patch)``, float32 in [0, 1],
-            channels last, and the pairs' strengths ``(n,)`` on the CPU.
+            LR ``(n, 3, patch, patch)``, channels last, and HR ``(n, 3, s*patch, s*patch)``, in
+            planes, float32 in [0, 1], and the pairs' strengths ``(n,)`` on the CPU.
         """
         cells = self.cells(patch)
         spans = torch.tensor([len(cells), patch + CELL, patch + CELL])
@@ -83,9 +83,5 @@ class PairSampler:
         s = self.scale
         lr = self._lr.patches(number, top, left, flips, patch)
         hr = self._hr.patches(number, top * s, left * s, flips, patch * s)
-        layout = torch.channels_last
-        return (
-            lr.contiguous(memory_format=layout),
-            hr.contiguous(memory_format=layout),
-            self._strengths[number.cpu()],
-        )
+        lr = lr.contiguous(memory_format=torch.channels_last)
+        return lr, hr, self._strengths[number.cpu()]

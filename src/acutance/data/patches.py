@@ -99,9 +99,6 @@ class PatchSampler:
         device: where the photos live and batches are made.
         drop_flattest: share of cells left out, by the spread of their LR luma.
         recoloured: share of the patches whose red, green and blue are interchanged.
-        said: a teacher's picture of each pair, of the size of its HR. Patches then begin at whole
-            LR pixels, and their HR is partly what the teacher says.
-        said_share: the teacher's share of it.
     """
 
     def __init__(
@@ -112,14 +109,11 @@ class PatchSampler:
         device: torch.device | str = "cpu",
         drop_flattest: float = 0.25,
         recoloured: float = 0.0,
-        said: Sequence[NDArray[np.uint8]] | None = None,
-        said_share: float = 0.5,
     ) -> None:
         self.scale = scale
-        self._recoloured, self._said_share = recoloured, said_share
+        self._recoloured = recoloured
         self.device = torch.device(device)
         self._hr = Pictures([p.hr for p in pairs], self.device)
-        self._said = None if said is None else Pictures(said, self.device)
         self._all_cells = cells_of(pairs, drop_flattest).to(self.device)
         self._cells: dict[int, Tensor] = {}
         self._reductions: dict[int, Tensor] = {}
@@ -183,15 +177,10 @@ class PatchSampler:
         left = (cell[:, 2] + CELL) * s - to_left
         top = torch.minimum(top.clamp_(min=0), height - patch * s)
         left = torch.minimum(left.clamp_(min=0), width - patch * s)
-        if self._said is not None:  # heights and widths are whole LR pixels
-            top, left = top // s * s, left // s * s
         margin = MARGIN * s
         wide = self._hr.patches(photo, top, left, flips, patch * s, margin=margin)
         wide = self._recolour(wide, random[:, 6:])
         hr = wide[:, :, margin:-margin, margin:-margin]
-        if self._said is not None:
-            said = self._said.patches(photo, top, left, flips, patch * s)
-            hr = hr.lerp(self._recolour(said, random[:, 6:]), self._said_share)
         return self._reduce(wide, patch), hr.contiguous()
 
     def _recolour(self, rgb_NCHW: Tensor, random: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ class TrainConfig:
     """Share of the teacher's output in what is learned; the rest is the photo."""
     teacher_once: bool = False
     """Ask the teacher for its picture of every photo before the run instead of for each patch: no
-    step costs more, and patches begin at whole LR pixels. It takes as much memory as the photos."""
+    step costs more, and patches begin at whole LR pixels."""
     optimiser: Literal["adamw", "muon"] = "adamw"
     """AdamW, or Muon for the inner convolutions."""
     learning_rate: float = 1e-3
@@ -217,6 +217,8 @@ class TrainConfig:
             )
         if self.teacher_once and self.teacher is None:
             raise UserError("'teacher_once' asks a teacher: give one with teacher=base-x4")
+        if self.teacher_once and self.recoloured:
+            raise UserError("'teacher_once' knows the photos' own colours: leave 'recoloured' out")
         if self.teacher is not None and (self.degradations is not None or self.gan is not None):
             raise UserError(
                 "a teacher teaches clean pictures in the pixel stage: leave 'teacher' out, or "

@@ -1,8 +1,8 @@
 """What a teacher says of every photo, found once, before a run."""
 
-import numpy as np
+import dataclasses
+
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from acutance.data.datasets import Photos, to_uint8
@@ -26,10 +26,13 @@ def teacher_of(config: TrainConfig, device: torch.device) -> nn.Module:
 
 
 @torch.no_grad()
-def lessons(
+def taught(
     config: TrainConfig, photos: Photos, *, device: torch.device, dtype: torch.dtype
-) -> list[NDArray[np.uint8]]:
-    """The teacher's picture of each LR to train on, ``(s*h, s*w, 3)``, rounded to 8 bits.
+) -> Photos:
+    """The photos, each HR to train on partly what the teacher makes of its LR, as pairs.
+
+    ``hr + teacher_share * (teacher(lr) - hr)``, rounded to 8 bits, which adds less error than a
+    hundredth of the power that a strong teacher leaves.
 
     Args:
         config: the run, which has a teacher.
@@ -43,11 +46,13 @@ def lessons(
     if photos.paired:
         raise UserError("'teacher_once' is for photos, these are pairs: leave it out")
     teacher = teacher_of(config, device)
-    pictures = []
+    pairs = []
     for pair in photos.train:
         lr = torch.from_numpy(pair.lr).to(device).permute(2, 0, 1)[None].float() / 255
         lr = lr.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             said = teacher(lr)
-        pictures.append(to_uint8(255 * said[0].float().permute(1, 2, 0).cpu().numpy()))
-    return pictures
+        picture = 255 * said[0].float().permute(1, 2, 0).cpu().numpy()
+        mixed = pair.hr + config.teacher_share * (picture - pair.hr)
+        pairs.append(dataclasses.replace(pair, hr=to_uint8(mixed)))
+    return dataclasses.replace(photos, train=pairs, paired=True)

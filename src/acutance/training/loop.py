@@ -20,7 +20,7 @@ from acutance.training.config import TrainConfig
 from acutance.training.distributed import Processes
 from acutance.training.gan.stage import GanStage
 from acutance.training.hardware import matmul_peak
-from acutance.training.lessons import lessons
+from acutance.training.lessons import taught
 from acutance.training.log import RunLog
 from acutance.training.outputs import AllOutputs
 from acutance.training.samplers import build_sampler
@@ -66,11 +66,10 @@ class Loop:
         self.device, self.together, self.dtype, self.facts = device, together, dtype, facts
         for phase in config.patches:
             together.share(torch.arange(phase.batch))  # refused now, not hours later
-        said = None
         if config.teacher_once:
             report(f"{config.teacher} upscales the photos first")
-            said = lessons(config, photos, device=device, dtype=dtype)
-        self.sampler = build_sampler(config, photos, device, step=state.counters.step, said=said)
+            photos = taught(config, photos, device=device, dtype=dtype)
+        self.sampler = build_sampler(config, photos, device, step=state.counters.step)
         self.held_out = hold_out(
             photos.held_out, scale=config.scale, degraded=config.degradations is not None
         )

@@ -1,11 +1,9 @@
 """Where a run's batches come from: clean patches, a person's pairs, or clean and degraded mixed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from acutance.data import degradation_pool, patches
@@ -125,12 +123,7 @@ def _channels_last(*parts: Tensor, dim: int) -> Tensor:
 
 
 def build_sampler(
-    config: TrainConfig,
-    photos: Photos,
-    device: torch.device,
-    *,
-    step: int = 0,
-    said: Sequence[NDArray[np.uint8]] | None = None,
+    config: TrainConfig, photos: Photos, device: torch.device, *, step: int = 0
 ) -> Sampler:
     """What the configuration and the data ask for.
 
@@ -142,7 +135,6 @@ def build_sampler(
         photos: to train on.
         device: where batches go.
         step: steps done, when the run is resumed: the sampler goes on as if never stopped.
-        said: the teacher's pictures of the photos, where it was asked once (``lessons``).
 
     Raises:
         UserError: an unknown preset, or photos too small for its crops.
@@ -158,8 +150,6 @@ def build_sampler(
             device=device,
             drop_flattest=drop,
             recoloured=config.recoloured,
-            said=said,
-            said_share=config.teacher_share,
         )
     for phase in config.patches:
         clean.cells(phase.patch)  # now, not hours later
