@@ -60,6 +60,9 @@ def alpha_phases(alpha: float) -> str:
 FREE = ("slope=0", "equivariant=false")
 """Plain ReLUs and free weights, as all networks had before they were equivariant."""
 
+TIED = ("slope=0", "equivariant=true")
+"""Plain ReLUs and equivariant weights, as the recipes for base have."""
+
 TINY = ("tiny-x4", "size=tiny-two-levels", *FREE)
 """A generator of tiny's cost that has all parts, at x4: what can be compared in minutes."""
 
@@ -120,7 +123,7 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
         for name, value in (("free", "false"), ("equivariant", "true"))
     },
     "patches": {
-        name: ("tiny-x4", "patches=" + json.dumps(phases))
+        name: ("tiny-x4", *TIED, "patches=" + json.dumps(phases))
         for name, phases in {
             "32, then 48, then 64": [
                 {"until": 0.6, "patch": 32, "batch": 16},
@@ -135,7 +138,7 @@ GROUPS: dict[str, dict[str, Sequence[str]]] = {
     "equal-x4": {
         "Acutance base": ("base-x4", *ADAMW, *EQUAL),
         "Acutance lean": ("lean-x4", *ADAMW, *EQUAL),
-        "Acutance tiny": ("tiny-x4", "learning_rate=0.004", *EQUAL),
+        "Acutance tiny": ("tiny-x4", "learning_rate=0.004", *EQUAL, *TIED),
         "Acutance tiny, free": ("tiny-x4", "learning_rate=0.004", *EQUAL, *FREE),
         "Acutance tiny, free, two levels": (*TINY, "learning_rate=0.004", *EQUAL),
         "Acutance base, free, two levels": (*BASE, "size=base-no-blocks-below", *ADAMW, *EQUAL),

@@ -595,3 +595,11 @@ def test_a_foreign_file_with_its_own_hash_is_one_line(photo: Path, model: Path) 
     assert result.stderr.startswith("acutance: ")
     assert "cannot be read as a model" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_the_output_may_be_called_out_as_in_training(
+    acutance: Run, photo: Path, model: Path
+) -> None:
+    target = photo.with_name("other.png")
+    assert acutance("upscale", photo, "--model", model, "--out", target).status == 0
+    assert size(target) == (60, 40)

@@ -21,15 +21,15 @@ BORDER = 2
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_flat_picture_stays_flat(name: str) -> None:
-    """Inside exactly; within two LR pixels of the border by 12 of 255 levels at most, which pure
-    red takes most of: the convolutions see zeros outside, as they did in training."""
+    """Inside but for a rounding; beside the border by 12 of 255 levels at most, which pure red
+    takes most of: the convolutions see zeros outside, as they did in training."""
     upscaler = Upscaler(name)
     inside = shipped()[name].receptive_field + 1
     for colour in COLOURS:
         flat = np.full((2 * inside + 4, 2 * inside + 4, 3), colour, np.uint8)
         off = np.abs(upscaler(flat).astype(int) - colour).max(axis=2)
         margin = inside * upscaler.scale
-        assert off[margin:-margin, margin:-margin].max() == 0
+        assert off[margin:-margin, margin:-margin].max() <= 1
         assert off.max() <= 12
 
 

@@ -33,7 +33,7 @@ def benchmark(
     sets: str | None = None,
     timings: Annotated[bool, Parameter(negative=())] = False,
     output_format: Annotated[Literal["md", "csv", "json"], Parameter(name="--format")] = "md",
-    output: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
+    output: Annotated[Path | None, Parameter(name=("--out", "--output", "-o"))] = None,
     excerpt: Path | None = None,
     rows: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,

@@ -15,7 +15,7 @@ PARAMETERS = "degradations.jsonl"
 
 def degrade(
     *inputs: str,
-    output: Annotated[str | None, Parameter(name=("--output", "-o"))] = None,
+    output: Annotated[str | None, Parameter(name=("--output", "--out", "-o"))] = None,
     scale: int = 4,
     seed: int = 0,
     preset: str = "photo",

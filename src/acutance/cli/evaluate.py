@@ -25,7 +25,7 @@ def evaluate(
     degrade: str | None = None,
     seed: int = 0,
     output_format: Annotated[Literal["md", "csv", "json"], Parameter(name="--format")] = "md",
-    output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
+    output: Annotated[Path | None, Parameter(name=("--output", "--out", "-o"))] = None,
     rows: Path | None = None,
     perceptual: Annotated[bool, Parameter(negative=())] = False,
     backbones: Path | None = None,

@@ -17,7 +17,7 @@ from acutance.errors import UsageError, UserError
 
 def upscale(
     *inputs: str,
-    output: Annotated[str | None, Parameter(name=("--output", "-o"))] = None,
+    output: Annotated[str | None, Parameter(name=("--output", "--out", "-o"))] = None,
     scale: int | None = None,
     model: str | None = None,
     best: Annotated[bool, Parameter(negative=())] = False,

@@ -1,8 +1,9 @@
 """Recipes for real photos: a little blurred, noisy and compressed.
 
-They start from the models that undo bicubic reduction. Three patches in ten stay clean, so that at
-strength 0 the model still does what it started as; the others are degraded as docs/data.md says,
-and a fourth plane of the input tells the network how strongly. docs/photos.md explains the choices.
+photo-x4 starts from the model that undoes bicubic reduction, the others from it. Three patches in
+ten stay clean, so that at strength 0 the model still does what it started as; the others are
+degraded as docs/data.md says, and a fourth plane of the input tells the network how strongly.
+docs/photos.md explains the choices.
 """
 
 import dataclasses
@@ -48,14 +49,15 @@ def photo_x4() -> TrainConfig:
 
 
 def photo_x2() -> TrainConfig:
-    """The base generator for photos at x2, from the shipped bicubic model.
+    """The base generator for photos at x2, from the shipped photo model at x4.
 
-    Time: 75 minutes, not yet run so. The shipped model, of three levels, had 15 and 17 of one core
-    of an AMD EPYC (Zen 4), then 40 of an Intel Xeon core, these with Muon, and is the mean of the
-    weights before and after: 32.18 dB on clean pictures at strength 0, where base-x2 has 32.44.
-    Command: ``acutance train photo-x2 --from base-x2 --data DIR --out RUN``
+    Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 48 minutes with ``winograd``: 32.28 dB
+    on clean pictures at strength 0, where base-x2 has 32.44; degraded ones: docs/photos.md.
+    Command: ``acutance train photo-x2 --from photo-x4 --data DIR --out RUN``
     """
-    return dataclasses.replace(photo_x4(), recipe="photo-x2", scale=2, start="base-x2")
+    return dataclasses.replace(
+        photo_x4(), recipe="photo-x2", scale=2, start="photo-x4", max_minutes=48, anneal=0.9
+    )
 
 
 def photo_x3() -> TrainConfig:
@@ -99,9 +101,8 @@ def photo_x8() -> TrainConfig:
 def gan_photo_x4() -> TrainConfig:
     """The photo model at x4, trained further against a discriminator; see docs/gan.md.
 
-    Hardware: one core of an Intel Xeon in fp32. Time: 48 minutes; the shipped model had 20 of 25,
-    the last nine with a lambda of 0.3, and three quarters of the way to its weights ship;
-    docs/photos.md has the figures.
+    Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 42 minutes with ``winograd``; three
+    quarters of the way to its weights ship; docs/photos.md has the figures.
     Command:
     ``acutance train gan-photo-x4 --from photo-x4 --data DIR --out RUN --set gan.backbones=DIR``
     """
@@ -109,9 +110,9 @@ def gan_photo_x4() -> TrainConfig:
         photo_x4(),
         recipe="gan-photo-x4",
         start="photo-x4",
-        max_minutes=48,
+        max_minutes=42,
         optimiser="adamw",
-        anneal=0.4,
+        anneal=gan.ANNEAL,
         learning_rate=gan.RATE,
         betas=gan.BETAS,
         losses=(LossPhase(until=1.0, content="l1"),),
@@ -124,11 +125,11 @@ def gan_photo_x4() -> TrainConfig:
 def gan_photo_x2() -> TrainConfig:
     """The photo model at x2, trained further against a discriminator.
 
-    Hardware: one core of an Intel Xeon in fp32. Time: 20 minutes, of which the weights of minute 14
-    were chosen: LPIPS .160 on held-out photos, .233 before.
+    Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 16 minutes with ``winograd``, of which
+    the weights of minute 11 were chosen: LPIPS .143 on held-out photos, .221 before.
     Command:
     ``acutance train gan-photo-x2 --from photo-x2 --data DIR --out RUN --set gan.backbones=DIR``
     """
     return dataclasses.replace(
-        gan_photo_x4(), recipe="gan-photo-x2", scale=2, start="photo-x2", max_minutes=20
+        gan_photo_x4(), recipe="gan-photo-x2", scale=2, start="photo-x2", max_minutes=16
     )
