@@ -109,8 +109,8 @@ def lapsrn_x8() -> TrainConfig:
 def scn_x4() -> TrainConfig:
     """SCN (Wang et al., ICCV 2015) at x4: MSE, both stages alike, weights shared.
 
-    Time: 10 minutes. Expected: 27.10 dB is what the published x2 weights, cascaded, reach;
-    what three minutes reach: docs/benchmarks/experiments.md.
+    Time: 10 minutes, not yet run. Expected: 27.10 dB is what the published x2 weights, cascaded,
+    reach.
     Command: ``acutance train scn-x4 --data DIR --out RUN``
     """
     return _recipe("scn", 4, (_luma_mse(1 / 2),), _X4, 1e-3)
