@@ -13,7 +13,7 @@ from acutance.losses.composite import CompositeLoss
 from acutance.losses.correlation import Separable
 from acutance.losses.hfenn import HFENN
 from acutance.losses.pixel import PIXEL_LOSSES
-from acutance.losses.ssim import SSIMLoss
+from acutance.losses.ssim import STEP, SSIMLoss
 from acutance.losses.supervision import Supervision
 
 
@@ -49,26 +49,32 @@ def test_hfenn_is_its_formula() -> None:
     assert HFENN()(sr, hr).tolist() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("step", [1, 2])
 @pytest.mark.parametrize(("count", "height", "width"), [(1, 15, 40), (3, 47, 80), (9, 33, 131)])
-def test_correlation_is_the_convolution(count: int, height: int, width: int) -> None:
+def test_correlation_is_the_convolution(count: int, height: int, width: int, step: int) -> None:
     """Blocks and what is left of them, few pictures and many, against conv2d in double."""
     x = torch.rand(count, height, width, generator=torch.Generator().manual_seed(0))
     columns, rows = log_factors()
     kernel = torch.from_numpy(sum(np.outer(c, r) for c, r in zip(columns, rows, strict=True)))
     expected = torch.nn.functional.conv2d(x.double()[:, None], kernel[None, None])[:, 0]
-    correlate = Separable(columns, rows)
+    expected = expected[:, ::step, ::step]
+    correlate = Separable(columns, rows, step)
     torch.testing.assert_close(correlate(x).double(), expected, rtol=1e-4, atol=1e-6)
     turned = x.transpose(1, 2).contiguous().transpose(1, 2)  # not contiguous
     torch.testing.assert_close(correlate(turned[:, :, 1:]), correlate(x[:, :, 1:].clone()))
 
 
-def test_transposed_is_the_adjoint() -> None:
+@pytest.mark.parametrize("step", [1, 2])
+def test_transposed_is_the_adjoint(step: int) -> None:
     """``<K x, y> = <x, K' y>``."""
     generator = torch.Generator().manual_seed(0)
-    window = Separable(gaussian_taps()[None], gaussian_taps()[None])
+    window = Separable(gaussian_taps()[None], gaussian_taps()[None], step)
     x = torch.rand(2, 40, 57, generator=generator)
-    y = torch.rand(2, 30, 47, generator=generator)
-    assert (window(x) * y).sum().item() == pytest.approx((x * window.transposed(y)).sum().item())
+    y = torch.rand(window(x).shape, generator=generator)
+    spread = window.transposed(y)
+    inside = spread[:, :40, :57]
+    assert (window(x) * y).sum().item() == pytest.approx((x * inside).sum().item())
+    assert spread[:, 40:].count_nonzero() == spread[:, :, 57:].count_nonzero() == 0
 
 
 def test_taps_that_are_not_symmetric_are_refused() -> None:
@@ -76,40 +82,71 @@ def test_taps_that_are_not_symmetric_are_refused() -> None:
         Separable(np.array([[1.0, 2.0]]), np.array([[1.0, 1.0]]))
 
 
-def by_autograd(sr: torch.Tensor, hr: torch.Tensor, luma: bool) -> torch.Tensor:
-    """``0.01 log(MSE + 0.001 HFENN + 1e-5) + 0.03 (1 - SSIM)`` by convolutions, in double."""
+def test_a_step_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="step of 3"):
+        Separable(gaussian_taps()[None], gaussian_taps()[None], 3)
+
+
+def test_every_second_value_of_ssim_has_the_derivative_of_all() -> None:
+    """Away from the borders, of a picture with detail up to the finest."""
+    generator = torch.Generator().manual_seed(3)
+    hr = torch.rand(1, 3, 96, 96, generator=generator)
+    hr = 0.5 * hr + 0.5 * torch.nn.functional.avg_pool2d(hr, 9, 1, 4)
+    sr = hr.lerp(torch.nn.functional.avg_pool2d(hr, 5, 1, 2), 0.7).requires_grad_()
+    SSIMLoss()(sr, hr).sum().backward()
+    exact = sr.detach().double().requires_grad_()
+    one_minus_ssim(luma(exact), luma(hr.double())).sum().backward()
+    inner = slice(16, -16)
+    few, all_of_them = (x.grad.double()[..., inner, inner].flatten() for x in (sr, exact))
+    assert torch.cosine_similarity(few, all_of_them, dim=0).item() > 0.9999
+    assert (few.norm() / all_of_them.norm()).item() == pytest.approx(1, abs=0.02)
+
+
+def luma(rgb: torch.Tensor) -> torch.Tensor:
+    """``(N, 1, H, W)`` in double, without the offset."""
     weights = torch.tensor([65.481, 128.553, 24.966], dtype=torch.float64)[:, None, None] / 255
-    a, b = ((x * weights).sum(dim=1, keepdim=True) for x in (sr, hr))
-    error = a - b if luma else sr - hr
-    conv = torch.nn.functional.conv2d
-    edges = conv(a - b, torch.from_numpy(log_kernel())[None, None])
-    hfenn = edges.square().mean(dim=(1, 2, 3)) / 1e-4
+    return (rgb * weights).sum(dim=1, keepdim=True)
+
+
+def one_minus_ssim(a: torch.Tensor, b: torch.Tensor, step: int = 1) -> torch.Tensor:
+    """Of each patch, by convolutions."""
     taps = torch.from_numpy(gaussian_taps())
     window = torch.outer(taps, taps)[None, None]
     a, b = a + 16 / 255, b + 16 / 255
-    ma, mb, aa, bb, ab = (conv(x, window) for x in (a, b, a * a, b * b, a * b))
+    ma, mb, aa, bb, ab = (
+        torch.nn.functional.conv2d(x, window, stride=step) for x in (a, b, a * a, b * b, a * b)
+    )
     c1, c2 = 1e-4, 9e-4
     ssim = (2 * ma * mb + c1) * (2 * (ab - ma * mb) + c2)
     ssim = ssim / ((ma**2 + mb**2 + c1) * (aa - ma**2 + bb - mb**2 + c2))
+    return 1 - ssim.mean(dim=(1, 2, 3))
+
+
+def by_autograd(sr: torch.Tensor, hr: torch.Tensor, of_luma: bool) -> torch.Tensor:
+    """``0.01 log(MSE + 0.001 HFENN + 1e-5) + 0.03 (1 - SSIM)`` by convolutions, in double."""
+    a, b = luma(sr), luma(hr)
+    error = a - b if of_luma else sr - hr
+    edges = torch.nn.functional.conv2d(a - b, torch.from_numpy(log_kernel())[None, None])
+    hfenn = edges.square().mean(dim=(1, 2, 3)) / 1e-4
     total = error.square().mean(dim=(1, 2, 3)) + 1e-3 * hfenn
-    return (0.01 * torch.log(total + 1e-5) + 0.03 * (1 - ssim.mean(dim=(1, 2, 3)))).mean()
+    return (0.01 * torch.log(total + 1e-5) + 0.03 * one_minus_ssim(a, b, STEP)).mean()
 
 
-@pytest.mark.parametrize("luma", [False, True])
+@pytest.mark.parametrize("of_luma", [False, True])
 @pytest.mark.parametrize("at_once", [1, 1 << 17])
 def test_derivatives_are_those_of_autograd(
-    monkeypatch: pytest.MonkeyPatch, luma: bool, at_once: int
+    monkeypatch: pytest.MonkeyPatch, of_luma: bool, at_once: int
 ) -> None:
     """To 1e-5, one patch at a time and all together."""
     monkeypatch.setattr("acutance.losses.derivative.PIXELS", at_once)
     generator = torch.Generator().manual_seed(1)
     hr = torch.rand(3, 3, 52, 45, generator=generator)
     sr = (hr + 0.05 * torch.randn(hr.shape, generator=generator)).requires_grad_()
-    settings = {"content": "mse", "alpha": 1e-3, "beta": 0.03, "log": True, "luma": luma}
+    settings = {"content": "mse", "alpha": 1e-3, "beta": 0.03, "log": True, "luma": of_luma}
     loss = CompositeLoss()(sr, hr, **settings)
     loss.backward()
     exact = sr.detach().double().requires_grad_()
-    expected = by_autograd(exact, hr.double(), luma)
+    expected = by_autograd(exact, hr.double(), of_luma)
     expected.backward()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     assert sr.grad is not None
@@ -158,14 +195,16 @@ def test_ssim_loss_is_one_minus_the_metric() -> None:
         first, second = (
             bt601_studio_luma(x[patch].permute(1, 2, 0).double().numpy()) for x in (sr, hr)
         )
-        expected = structural_similarity(
+        _, values = structural_similarity(
             first,
             second,
             data_range=1.0,
             gaussian_weights=True,
             sigma=1.5,
             use_sample_covariance=False,
+            full=True,
         )
+        expected = values[5:-5:STEP, 5:-5:STEP].mean()
         assert 1 - value.item() == pytest.approx(expected, abs=1e-5)
 
 

@@ -46,4 +46,4 @@ class HFENN(nn.Module):
         count = edges[0].numel() * HFENN_CONSTANT
         wide, inside = self._log.room(edges, *edges.shape)
         torch.mul(edges, 2 / count, out=inside)
-        return edges.square_().sum(dim=(1, 2)) / count, self._log(wide)
+        return edges.square_().sum(dim=(1, 2)) / count, self._log.spread(wide)

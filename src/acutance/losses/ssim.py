@@ -15,15 +15,23 @@ from acutance.losses.luma import Luma
 
 C1, C2 = 0.01**2, 0.03**2
 
+STEP = 2
+"""The window, of sigma 1.5, lets nothing finer through: of all values or of every second one on
+each axis, the derivative is the same to 1e-5 (its cosine, away from the borders), for a quarter of
+the arithmetic. Every third: 5e-3."""
+
 
 class SSIMLoss(nn.Module):
-    """``1 - SSIM`` of each patch, on BT.601 studio luma in [0, 1], where the window fits; fp32."""
+    """``1 - SSIM`` of each patch, on BT.601 studio luma in [0, 1], where the window fits; fp32.
+
+    The mean over every second row and column of the SSIM map.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.luma = Luma()
         taps = gaussian_taps()[None]
-        self._window = Separable(taps, taps)
+        self._window = Separable(taps, taps, step=STEP)
 
     def forward(self, sr_NCHW: Tensor, hr_NCHW: Tensor) -> Tensor:
         """Both ``(N, 3, H, W)`` in [0, 1], at least 11 pixels on each axis; ``(N,)``."""
@@ -71,5 +79,7 @@ class SSIMLoss(nn.Module):
         torch.mul(A1, inverse, out=by_product).neg_()
         torch.sub(S.div_(B1).mul_(factor), by_squares, out=by_mean).mul_(2).mul_(mean_a)
         by_mean.addcmul_(A1.sub_(A2).mul_(inverse), mean_b)
-        by_mean, by_squares, by_product = self._window(wide).chunk(3)
+        # Of an odd axis, the last value that is spread lies beyond it and is zero.
+        height, width = a.shape[1:]
+        by_mean, by_squares, by_product = self._window.spread(wide)[:, :height, :width].chunk(3)
         return value, by_mean.addcmul_(a, by_squares, value=2).addcmul_(b, by_product)
