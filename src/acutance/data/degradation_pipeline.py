@@ -125,6 +125,8 @@ class Preset:
     90."""
     twice: float = 0.3
     """Share of degraded pictures with two stages."""
+    harsh: float = 0.0
+    """Share of pictures drawn from the preset ``harsh`` instead."""
 
 
 PRESETS = {
@@ -133,6 +135,14 @@ PRESETS = {
         clean=0.3,
     ),
     "degraded": Preset(summary="as photo, but none clean: for measuring"),
+    "mixed": Preset(summary="three of four as degraded, one as harsh", harsh=0.25),
+    "harsh": Preset(
+        summary="blur to 3 pixels, noise to 30, quality from 30, always twice: Real-ESRGAN's ranges",
+        blur=(0.2, 3.0),
+        noise=(1.0, 30.0),
+        quality=(30, 95),
+        twice=1.0,
+    ),
     "jpeg": Preset(
         summary="bicubic and one JPEG, nothing else",
         blur=None,
@@ -161,6 +171,8 @@ def draw(random: np.random.Generator, *, scale: int, preset: Preset) -> Degradat
     """Draw one degradation; uniform within the ranges of the preset."""
     if random.random() < preset.clean:
         return CLEAN
+    if preset.harsh and random.random() < preset.harsh:
+        preset = PRESETS["harsh"]
     drawn_blur = _draw_blur(random, preset) if preset.blur else None
     sizes = [1.0]
     if random.random() < preset.twice:
