@@ -69,6 +69,20 @@ def test_draws_stay_in_their_ranges_and_reach_them() -> None:
     assert any(b.across != b.along for b in blurs)
 
 
+def test_harsh_pictures_are_noisier_always_twice_and_a_share_of_mixed() -> None:
+    random = np.random.default_rng(0)
+    harsh = [draw(random, scale=4, preset=PRESETS["harsh"]) for _ in range(500)]
+    assert all(len(d.stages) == 2 for d in harsh)
+    noises = [s.noise.sigma for d in harsh for s in d.stages if s.noise]
+    assert 1 <= min(noises) < 2
+    assert 29 < max(noises) <= 30
+    assert {s.jpeg.quality for d in harsh for s in d.stages if s.jpeg} == set(range(30, 96))
+    mixed = [draw(random, scale=4, preset=PRESETS["mixed"]) for _ in range(3000)]
+    # Noise above 12 in one of two stages, where each has it in 18 of 29 draws.
+    strong = sum(any(s.noise and s.noise.sigma > 12 for s in d.stages) for d in mixed)
+    assert strong / len(mixed) == pytest.approx(0.25 * (1 - (11 / 29) ** 2), abs=0.03)
+
+
 def test_clean_is_the_pair_of_the_bicubic_training() -> None:
     pair = make_pair("x", photo(), 4)
     assert np.array_equal(degrade(pair.hr, CLEAN, scale=4), pair.lr)
@@ -132,5 +146,5 @@ def test_parameters_become_json() -> None:
 def test_wrong_wishes() -> None:
     with pytest.raises(ValueError, match="not a multiple of 4"):
         degrade(photo(30, 32), CLEAN, scale=4)
-    with pytest.raises(UserError, match="photo, degraded, jpeg, clean"):
+    with pytest.raises(UserError, match="photo, degraded, mixed, harsh, jpeg, clean"):
         preset("mine")

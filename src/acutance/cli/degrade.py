@@ -38,8 +38,8 @@ def degrade(
     seed
         Another seed, other degradations; a photo's own depend on the seed and its name alone.
     preset
-        photo (30 % clean, as photo models train on), degraded (none clean), jpeg or clean;
-        docs/data.md has the ranges.
+        photo (30 % clean), degraded (none clean), harsh (much noise, always saved twice), mixed (a
+        quarter harsh), jpeg or clean; docs/data.md has the ranges.
     overwrite
         Replace existing files.
     quiet

@@ -25,7 +25,7 @@ WORST_QUALITY = 40
 
 @dataclass(frozen=True, kw_only=True)
 class Blur:
-    """Standard deviations in HR pixels, 0.2 to 2, and the angle in radians."""
+    """Standard deviations in HR pixels, 0.2 to 3, and the angle in radians."""
 
     across: float
     along: float
@@ -34,7 +34,7 @@ class Blur:
 
 @dataclass(frozen=True, kw_only=True)
 class Noise:
-    """See ``degradations.add_noise``; ``sigma`` in levels of 255, 0 to 12."""
+    """See ``degradations.add_noise``; ``sigma`` in levels of 255, 0 to 30."""
 
     kind: NoiseKind
     sigma: float
@@ -44,7 +44,7 @@ class Noise:
 
 @dataclass(frozen=True, kw_only=True)
 class Jpeg:
-    """See ``degradations.jpeg``; ``quality`` 40 to 95."""
+    """See ``degradations.jpeg``; ``quality`` 30 to 95."""
 
     quality: int
     subsample: bool
@@ -99,7 +99,9 @@ class Preset:
 
     Sources of the ranges: ``degradations``. Of the shares, ``gaussian`` and ``gray`` are the
     training options of Real-ESRGAN, which has 0.64 for ``isotropic`` and always two stages; the
-    others are ours, milder, since most photos are saved once and keep their size.
+    others are ours, milder, since most photos are saved once and keep their size. ``harsh`` has
+    the ranges of Real-ESRGAN and its two stages, without its kernels of other shapes, its sinc
+    filters and its enlarging between the stages.
     """
 
     summary: str
@@ -137,7 +139,7 @@ PRESETS = {
     "degraded": Preset(summary="as photo, but none clean: for measuring"),
     "mixed": Preset(summary="three of four as degraded, one as harsh", harsh=0.25),
     "harsh": Preset(
-        summary="blur to 3 pixels, noise to 30, quality from 30, always twice: Real-ESRGAN's ranges",
+        summary="blur to 3 pixels, noise to 30, quality from 30, twice: Real-ESRGAN's ranges",
         blur=(0.2, 3.0),
         noise=(1.0, 30.0),
         quality=(30, 95),

@@ -3,8 +3,9 @@
 Each degradation is one pure function on a whole picture, ``(H, W, 3)`` float32 in levels of 0..255.
 Sources of the ranges: Wang, Xie, Dong and Shan, "Real-ESRGAN", ICCVW 2021, and Zhang, Liang, Van
 Gool and Timofte, "Designing a practical degradation model for deep blind image super-resolution"
-(BSRGAN), ICCV 2021, made milder: most photos that people have are compressed and a little noisy,
-not ruined. None of them moves the picture: resizes map centre to centre and kernels are symmetric.
+(BSRGAN), ICCV 2021. They are made milder, but for the preset ``harsh``: most photos that people
+have are compressed and a little noisy, not ruined. None of them moves the picture: resizes map
+centre to centre and kernels are symmetric.
 
 ``degradation_pipeline.py`` draws the parameters and applies one after the other.
 """
@@ -64,8 +65,9 @@ def gaussian_kernel(across: float, along: float, angle: float) -> NDArray[np.flo
 def blur(image: Image, *, across: float, along: float, angle: float) -> Image:
     """Out of focus, shaken, or a soft lens: convolution with ``gaussian_kernel``; edges repeated.
 
-    Range: standard deviations 0.2 to 2 HR pixels; equal ones are isotropic. Below 0.3 nothing
-    visible happens. Source: Real-ESRGAN, sigma 0.2 to 3 HR pixels, isotropic and anisotropic.
+    Range: standard deviations 0.2 to 2 HR pixels, to 3 in ``harsh``; equal ones are isotropic.
+    Below 0.3 nothing visible happens. Source: Real-ESRGAN, sigma 0.2 to 3 HR pixels, isotropic and
+    anisotropic.
     """
     kernel = gaussian_kernel(across, along, angle)
     mask = pyvips.Image.new_from_array(kernel)
@@ -109,8 +111,8 @@ def add_noise(image: Image, *, kind: NoiseKind, sigma: float, gray: bool, seed: 
     counted, ``Poisson(k x) / k`` with ``k = 128 / sigma^2``, so that the standard deviation is
     sigma at mid-gray and grows with the root of the light; levels below 0 count as 0.
 
-    Range: sigma 0 to 12 of 255 levels. Source: Real-ESRGAN, Gaussian sigma 1 to 30 and Poisson
-    scale 0.05 to 3, gray in 40 % of the cases; BSRGAN 1 to 25.
+    Range: sigma 0 to 12 of 255 levels, 1 to 30 in ``harsh``. Source: Real-ESRGAN, Gaussian sigma 1
+    to 30 and Poisson scale 0.05 to 3, gray in 40 % of the cases; BSRGAN 1 to 25.
 
     Args:
         image: levels 0..255.
@@ -135,8 +137,8 @@ def add_noise(image: Image, *, kind: NoiseKind, sigma: float, gray: bool, seed: 
 def jpeg(image: Image, *, quality: int, subsample: bool) -> Image:
     """Rounded to 8 bits, compressed by libjpeg through libvips, and decoded again.
 
-    Range: quality 40 to 95, libjpeg's scale, without a unit; phones and web sites write 70 to 95,
-    messengers less. Source: Real-ESRGAN and BSRGAN, 30 to 95.
+    Range: quality 40 to 95, from 30 in ``harsh``, libjpeg's scale, without a unit; phones and web
+    sites write 70 to 95, messengers less. Source: Real-ESRGAN and BSRGAN, 30 to 95.
 
     Args:
         image: levels, clipped to 0..255.
