@@ -89,6 +89,8 @@ def test_no_detail_to_add_is_one_line(acutance: Run, photo: Path, model: Path) -
     result = acutance("upscale", photo, "--model", model, "--detail", 0.5)
     assert result.status == 1
     assert "no GAN model adds detail to 'tiny-x2': leave out --detail" in one_line(result)
+    result = acutance("upscale", photo, "--scale", 3, "--detail", 0.5)
+    assert "leave out --detail, or choose --scale 2 or 4" in one_line(result)
     result = acutance("upscale", photo, "--model", model, "--detail", 2)
     assert "detail must be 0 to 1, not 2" in one_line(result)
 

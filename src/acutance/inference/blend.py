@@ -127,8 +127,12 @@ def detailed_model(card_path: Path) -> Path:
             raise UserError(f"several models add detail to '{card.name}' ({names}): keep one")
         if found:
             return found[0]
-    pairs = [c.detail_of for c in shipped().values() if c.detail_of and c.scale == card.scale]
-    others = f", or choose --model {' or '.join(pairs)}" if pairs else ""
+    pairs = [c for c in shipped().values() if c.detail_of]
+    others = ""
+    if faithful := [c.detail_of for c in pairs if c.scale == card.scale]:
+        others = f", or choose --model {' or '.join(faithful)}"
+    elif scales := sorted({c.scale for c in pairs}):
+        others = f", or choose --scale {' or '.join(map(str, scales))}"
     raise UserError(f"no GAN model adds detail to '{card.name}': leave out --detail{others}")
 
 
