@@ -9,13 +9,14 @@ Prints them, or with ``--write`` puts each into its page, between ``<!-- NAME --
 import argparse
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from acutance.inference.models import shipped
 from acutance.models.card import Card
 
 ROOT = Path(__file__).parent.parent
-DEGRADED = "standard-degraded-seed0"
+DEGRADED = "standard-{preset}-seed0"
 
 
 def quality() -> str:
@@ -38,17 +39,18 @@ def _quality_row(card: Card) -> str:
     )
 
 
-def degraded() -> str:
-    """BSDS100 degraded by the preset: the photo models, and the gain over the bicubic-trained."""
+def degraded(preset: str) -> str:
+    """BSDS100 degraded by a preset: the photo models, and the gain over the bicubic-trained."""
+    run = DEGRADED.format(preset=preset)
     lines = [
         "| | scale | PSNR | gain | SSIM | LPIPS | DISTS | NIQE | checkerboard |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     cards = shipped()
     for scale in sorted({card.scale for card in cards.values()}):
-        base = cards[f"base-x{scale}"].metrics.get(DEGRADED, {}).get("BSDS100")
+        base = cards[f"base-x{scale}"].metrics.get(run, {}).get("BSDS100")
         for name in (f"base-x{scale}", f"photo-x{scale}", f"gan-photo-x{scale}"):
-            found = cards[name].metrics.get(DEGRADED, {}) if name in cards else {}
+            found = cards[name].metrics.get(run, {}) if name in cards else {}
             if base is None or not found:
                 continue
             own = found["BSDS100"]
@@ -83,7 +85,8 @@ def clean() -> str:
 
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "quality-table": ("README.md", quality),
-    "degraded-table": ("docs/photos.md", degraded),
+    "degraded-table": ("docs/photos.md", partial(degraded, "degraded")),
+    "harsh-table": ("docs/photos.md", partial(degraded, "harsh")),
     "clean-table": ("docs/photos.md", clean),
 }
 """Name of the place -> page and table."""

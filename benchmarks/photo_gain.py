@@ -1,8 +1,9 @@
 """What a photo model gains on degraded pictures, by how much of a picture its clean LR gives back.
 
 Usage: python benchmarks/photo_gain.py FOLDER [--model photo-x4] [--seeds 2] [--held-out]
+    [--preset degraded]
 
-Every picture of FOLDER is degraded as preset `degraded` says, once from each seed, and upscaled by
+Every picture of FOLDER is degraded as the preset says, once from each seed, and upscaled by
 the bicubic-trained model of that scale and by the photo model, told the true strength and with the
 estimated one. PSNR is of luma, protocol `standard`. With --held-out, FOLDER is that of the training
 photos and only those held out are taken, the middle 480 x 480 of larger ones. Prints a table.
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from acutance import Upscaler
 from acutance.data.datasets import is_held_out, make_pair, read_photos
-from acutance.data.degradation_pipeline import PRESETS, degrade, draw, generator_for
+from acutance.data.degradation_pipeline import degrade, draw, generator_for, preset
 from acutance.image.decode import decode_rgb8
 from acutance.inference.models import find_card
 from acutance.metrics.protocol import PROTOCOLS, measure
@@ -61,6 +62,7 @@ def pictures(
 def results(options: argparse.Namespace) -> Iterator[Result]:
     """Every picture with every seed."""
     scale = read_card(find_card(options.model)).scale
+    ranges = preset(options.preset)
     plain, estimated = Upscaler(f"base-x{scale}"), Upscaler(options.model)
 
     @cache
@@ -75,7 +77,7 @@ def results(options: argparse.Namespace) -> Iterator[Result]:
             return float(measure(sr, hr, scale=scale, protocol=PROTOCOLS["standard"]).psnr)
 
         for seed in range(options.seeds):
-            degradation = draw(generator_for(seed, name), scale=scale, preset=PRESETS["degraded"])
+            degradation = draw(generator_for(seed, name), scale=scale, preset=ranges)
             lr = degrade(hr, degradation, scale=scale)
             yield Result(
                 clean=psnr(plain, clean),
@@ -115,6 +117,7 @@ def main() -> None:
     parser.add_argument("--model", default="photo-x4")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--held-out", action="store_true")
+    parser.add_argument("--preset", default="degraded")
     options = parser.parse_args()
     print(table(list(results(options)), options.model))
 
