@@ -36,6 +36,22 @@ def test_noise_under_jpeg_is_measured(quality: int) -> None:
     assert found[2] == pytest.approx(10, abs=4)
 
 
+@pytest.mark.parametrize("sigma", [25, 40])
+def test_strong_noise_is_seen_where_it_cuts_off_pixels(sigma: float) -> None:
+    random = np.random.default_rng(0)
+    for dark in (scene(160, 200) * 0.3, 255 - scene(160, 200) * 0.3):
+        image = (dark + random.normal(0, sigma, dark.shape)).round().clip(0, 255)
+        assert level(image) > 9
+
+
+def test_text_on_white_paper_is_no_noise() -> None:
+    random = np.random.default_rng(0)
+    paper = np.full((160, 200, 3), 255.0, np.float32)
+    for row in range(8, 152, 12):  # strokes of gray, in lines
+        paper[row : row + 7, 8:192] = random.choice([0.0, 255.0, 120.0], (1, 184, 1))
+    assert level(paper) == 0
+
+
 def test_what_is_clean_stays_clean() -> None:
     y, x = np.mgrid[:160, :200]
     gradient = np.stack([60 + y / 2, 50 + x / 2, 90 + 0 * x], axis=2).astype(np.uint8)

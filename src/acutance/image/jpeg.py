@@ -151,11 +151,20 @@ def luma(rgb: Array) -> Array:
     return np.asarray(0.299 * rgb[..., 0] + 0.587 * rgb[..., 1] + 0.114 * rgb[..., 2])
 
 
-def whole(rgb_HW3: Array, top: int = 0, left: int = 0) -> NDArray[np.bool_]:
-    """Which of the ``blocks`` hold what was saved, not cut off at 0 or 255 levels; ``(n,)``."""
+def whole(
+    rgb_HW3: Array, top: int = 0, left: int = 0, *, clipped: float = CLIPPED
+) -> NDArray[np.bool_]:
+    """Which of the ``blocks`` hold what was saved, not cut off at 0 or 255 levels; ``(n,)``.
+
+    Args:
+        rgb_HW3: levels.
+        top: first row of the blocks, 0 to 7.
+        left: first column.
+        clipped: share of a block's pixels that may be cut off.
+    """
     cut_off = np.any((rgb_HW3 < 0.5) | (rgb_HW3 > 254.5), axis=2)
     share = np.mean(blocks(cut_off.astype(np.float32), top, left), axis=(1, 2))
-    return np.asarray(share <= CLIPPED, dtype=np.bool_)
+    return np.asarray(share <= clipped, dtype=np.bool_)
 
 
 def find_compression(crops: Sequence[Array]) -> Compression | None:

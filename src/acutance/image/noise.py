@@ -33,6 +33,11 @@ SMOOTHEST = 0.1
 LEAST_BLOCKS = 16
 """With fewer blocks nothing is said."""
 
+NOISY, LEAST_NOISY, MOST_FLAT = 0.5, 0.25, 0.01
+"""Strong noise takes pixels of nearly all blocks to black or white. So where too few are whole,
+those with up to half of their pixels cut off count, if they are a quarter of all, and hardly a
+block is cut off altogether, as paper is around text."""
+
 QUALITIES = (40, 97)
 """What the fit saw; others count as the nearest."""
 
@@ -62,7 +67,11 @@ def features(crops: Sequence[Array], top: int = 0, left: int = 0) -> NDArray[np.
     """
     kept = [whole(crop, top, left) for crop in crops]
     if sum(int(keep.sum()) for keep in kept) < LEAST_BLOCKS:
-        return None
+        kept = [whole(crop, top, left, clipped=NOISY) for crop in crops]
+        found, among = (sum(int(count(keep)) for keep in kept) for count in (np.sum, np.size))
+        shown = sum(int(whole(crop, top, left, clipped=0.99).sum()) for crop in crops)
+        if found < max(LEAST_BLOCKS, LEAST_NOISY * among) or shown < (1 - MOST_FLAT) * among:
+            return None
     energies = []  # (band, block) of each channel
     for weights in _TO_YCC:
         values = [blocks(c @ weights, top, left)[k] for c, k in zip(crops, kept, strict=True)]
