@@ -1,17 +1,18 @@
 """Sample sheets: crops of seven held-out photos, enlarged by several methods, side by side.
 
 Usage: python benchmarks/samples.py --photos DIR [--model NAME]
-       python benchmarks/samples.py --photos DIR --degraded [--scale 2]
+       python benchmarks/samples.py --photos DIR --degraded [PRESET] [--scale 2]
 
 Each photo is reduced by MATLAB's bicubic, rounded to 8 bits, and enlarged again: by nearest
 neighbour (that is the input), bicubic, the faithful model, and the GAN model that belongs to it,
 where there is one. Writes docs/images/sample-NAME.webp, each below 100 KB, and docs/samples.md,
 which names the photos' sources and licences. None of them was trained on.
 
-With ``--degraded`` the input is blurred, noisy and compressed, as ``acutance degrade --preset
-degraded`` makes it from seed 0, and the models are those for photos, with the bicubic-trained one
-before them: docs/images/photo-NAME.webp, each below 60 KB, and docs/samples-photo.md; at x2
-photo-x2-NAME.webp and samples-photo-x2.md.
+With ``--degraded`` the input is blurred, noisy and compressed, as ``acutance degrade`` makes it by
+a preset, ``degraded`` where none is named, from seed 0, and the models are those for photos, with
+the bicubic-trained one before them: docs/images/photo-NAME.webp, each below 60 KB, and
+docs/samples-photo.md; photo-x2-NAME.webp and samples-photo-x2.md at x2; photo-harsh-NAME.webp and
+samples-photo-harsh.md of the preset ``harsh``.
 """
 
 import argparse
@@ -35,6 +36,8 @@ DOCS = Path(__file__).parent.parent / "docs"
 SIDE, GAP, BAR = 240, 4, 26  # pixels: a crop's side, between crops, above them for labels
 USUAL = 4
 """The scale that files and pages do not name."""
+USUAL_PRESET = "degraded"
+"""The same of presets."""
 MOST_BYTES, MOST_BYTES_DEGRADED = 100_000, 60_000
 
 Image = NDArray[np.floating]
@@ -131,23 +134,23 @@ def _upscaled(upscaler: Upscaler) -> Method:
     return lambda lr: upscaler.upscale_float(lr.astype(np.float32))
 
 
-def reduced(hr: Image, name: str, scale: int, *, degraded: bool) -> Image:
+def reduced(hr: Image, name: str, scale: int, *, preset: str | None) -> Image:
     """The input, ``(h, w, 3)`` in [0, 1], of 8 bits."""
-    if degraded:
-        degradation = draw(generator_for(0, name), scale=scale, preset=PRESETS["degraded"])
+    if preset:
+        degradation = draw(generator_for(0, name), scale=scale, preset=PRESETS[preset])
         return degrade(hr.astype(np.uint8), degradation, scale=scale) / 255
     height, width = (size // scale for size in hr.shape[:2])
     return np.rint(resize(hr.astype(np.float64), height, width)).clip(0, 255) / 255
 
 
 def sheet(
-    sample: Sample, folder: Path, shown: dict[str, Method], scale: int, *, degraded: bool
+    sample: Sample, folder: Path, shown: dict[str, Method], scale: int, *, preset: str | None
 ) -> pyvips.Image:
     """The crops side by side, labelled."""
     photo = np.rint(read_rgb(_find(folder, sample.file)) * 255)
     height, width = (size // scale * scale for size in photo.shape[:2])
     hr = photo[:height, :width]
-    lr = reduced(hr, sample.file, scale, degraded=degraded)
+    lr = reduced(hr, sample.file, scale, preset=preset)
     results = {label: method(lr) for label, method in shown.items()} | {"original": hr / 255}
     area = (slice(sample.top, sample.top + SIDE), slice(sample.left, sample.left + SIDE))
     columns = [_labelled(label, result[area]) for label, result in results.items()]
@@ -180,31 +183,40 @@ def save(image: pyvips.Image, path: Path, most_bytes: int) -> None:
     print(f"{path.name}: {len(data) / 1e3:.0f} KB at quality {quality}")
 
 
-def page(labels: list[str], scale: int, *, degraded: bool) -> str:
+def page(labels: list[str], scale: int, *, preset: str | None) -> str:
     """The sheets with sources and licences."""
     columns = ", ".join(["the input enlarged by nearest neighbour", *labels[1:], "the original"])
-    command = "python benchmarks/samples.py --photos PHOTOS" + " --degraded" * degraded
+    command = "python benchmarks/samples.py --photos PHOTOS"
+    if preset:
+        command += " --degraded" + f" {preset}" * (preset != USUAL_PRESET)
     command += f" --scale {scale}" * (scale != USUAL)
     part, times = ("a quarter", "four times") if scale == USUAL else ("half", "twice")
-    how = "degraded by preset `degraded` from seed 0" if degraded else "reduced by bicubic"
+    how = f"degraded by preset `{preset}` from seed 0" if preset else "reduced by bicubic"
     parts = [
-        f"# Samples{', degraded' * degraded}{f', x{scale}' * (scale != USUAL)}\n",
+        f"# Samples{f', {preset}' if preset else ''}{f', x{scale}' * (scale != USUAL)}\n",
         f"Made by `{command}`, PHOTOS unpacked. Photos held out of training, {how} to\n"
         f"{part} of their width and height and enlarged {times}; "
         f"crops of {SIDE} x {SIDE} pixels. From left to\nright: {columns}.\n",
     ]
     for sample in SAMPLES:
         parts.append(
-            f"![{sample.name}](images/{image_name(sample, scale, degraded=degraded)})\n\n"
+            f"![{sample.name}](images/{image_name(sample, scale, preset=preset)})\n\n"
             f"{sample.source}. {sample.licence}; crops and reductions of it under the same terms.\n"
         )
     return "\n".join(parts)
 
 
-def image_name(sample: Sample, scale: int, *, degraded: bool) -> str:
+def image_name(sample: Sample, scale: int, *, preset: str | None) -> str:
     """Of a sheet's file."""
-    kind = "photo" if degraded else "sample"
-    return f"{kind}{f'-x{scale}' * (scale != USUAL)}-{sample.name}.webp"
+    return f"{_kind('sample', scale, preset=preset)}-{sample.name}.webp"
+
+
+def _kind(clean: str, scale: int, *, preset: str | None) -> str:
+    """What files of a preset and a scale begin with."""
+    kind = "photo" if preset else clean
+    if preset and preset != USUAL_PRESET:
+        kind += f"-{preset}"
+    return kind + f"-x{scale}" * (scale != USUAL)
 
 
 def main() -> None:
@@ -212,23 +224,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--model", help="the faithful one: a name or a card; else base-x4")
-    parser.add_argument("--degraded", action="store_true", help="show the models for photos")
+    parser.add_argument(
+        "--degraded",
+        dest="preset",
+        metavar="PRESET",
+        nargs="?",
+        const=USUAL_PRESET,
+        choices=[USUAL_PRESET, "harsh"],
+        help="show the models for photos",
+    )
     parser.add_argument("--scale", type=int, choices=(2, 4), default=USUAL, help="of --degraded")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where to write")
     options = parser.parse_args()
-    degraded, scale = options.degraded, options.scale
-    if not degraded and scale != USUAL:
+    preset, scale = options.preset, options.scale
+    if not preset and scale != USUAL:
         parser.error("--scale is of --degraded: there is no GAN model for clean pictures at x2")
-    models = [f"base-x{scale}", f"photo-x{scale}"] if degraded else [options.model or "base-x4"]
+    models = [f"base-x{scale}", f"photo-x{scale}"] if preset else [options.model or "base-x4"]
     shown = methods(models, scale)
-    most_bytes = MOST_BYTES_DEGRADED if degraded else MOST_BYTES
+    most_bytes = MOST_BYTES_DEGRADED if preset else MOST_BYTES
     (options.docs / "images").mkdir(parents=True, exist_ok=True)
     for sample in SAMPLES:
-        image = sheet(sample, options.photos, shown, scale, degraded=degraded)
-        path = options.docs / "images" / image_name(sample, scale, degraded=degraded)
+        image = sheet(sample, options.photos, shown, scale, preset=preset)
+        path = options.docs / "images" / image_name(sample, scale, preset=preset)
         save(image, path, most_bytes)
-    name = f"samples{'-photo' * degraded}{f'-x{scale}' * (scale != USUAL)}.md"
-    text = page(list(shown), scale, degraded=degraded)
+    name = "samples.md" if not preset else f"samples-{_kind('', scale, preset=preset)}.md"
+    text = page(list(shown), scale, preset=preset)
     (options.docs / name).write_text(text, encoding="utf-8")
 
 

@@ -2,8 +2,8 @@
 
 photo-x4 starts from the model that undoes bicubic reduction, the others from it. Three patches in
 ten stay clean, so that at strength 0 the model still does what it started as; the others are
-degraded as docs/data.md says, and a fourth plane of the input tells the network how strongly.
-docs/photos.md explains the choices.
+degraded as docs/data.md says, a quarter of them harshly, and a fourth plane of the input tells the
+network how strongly. docs/photos.md explains the choices.
 """
 
 import dataclasses
@@ -23,9 +23,9 @@ def photo_x4() -> TrainConfig:
     """The base generator for photos at x4, from the shipped bicubic model.
 
     Hardware: one core of an Intel Xeon in fp32. Time: 75 minutes; the shipped model had 10,500
-    steps in 48 with ``winograd``, and a last stage of 38: 27.62 dB on clean pictures at strength 0,
-    where base-x4 has 27.77, mean of the three sets by ``poster2017``; degraded ones:
-    docs/photos.md.
+    steps in 48 with ``winograd``, a stage of 38 and one of 66, of which the last one alone saw
+    harsh pictures: 27.62 dB on clean pictures at strength 0, where base-x4 has 27.77, mean of the
+    three sets by ``poster2017``; degraded ones: docs/photos.md.
     Command: ``acutance train photo-x4 --from base-x4 --data DIR --out RUN``
     """
     return TrainConfig(
@@ -40,7 +40,7 @@ def photo_x4() -> TrainConfig:
         anneal=0.95,
         copies=COPIES,
         losses=LOSSES,
-        degradations="degraded",
+        degradations="mixed",
         patches=(
             PatchPhase(until=0.60, patch=32, batch=16),
             PatchPhase(until=1.00, patch=48, batch=8),
@@ -51,8 +51,9 @@ def photo_x4() -> TrainConfig:
 def photo_x2() -> TrainConfig:
     """The base generator for photos at x2, from the shipped photo model at x4.
 
-    Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 48 minutes with ``winograd``: 32.28 dB
-    on clean pictures at strength 0, where base-x2 has 32.44; degraded ones: docs/photos.md.
+    Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 48 minutes with ``winograd`` (the
+    shipped model, ``degradations=degraded``, as photo-x3, photo-x8 and gan-photo-x2): 32.28 dB on
+    clean pictures at strength 0, where base-x2 has 32.44; degraded ones: docs/photos.md.
     Command: ``acutance train photo-x2 --from photo-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(
@@ -101,8 +102,9 @@ def photo_x8() -> TrainConfig:
 def gan_photo_x4() -> TrainConfig:
     """The photo model at x4, trained further against a discriminator; see docs/gan.md.
 
-    Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 42 minutes with ``winograd``; three
-    quarters of the way to its weights ship; docs/photos.md has the figures.
+    Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 42 minutes with ``winograd``; the
+    shipped model had 34 more, from then on with harsh pictures, and is four fifths of the way to
+    its weights; docs/photos.md has the figures.
     Command:
     ``acutance train gan-photo-x4 --from photo-x4 --data DIR --out RUN --set gan.backbones=DIR``
     """
