@@ -133,7 +133,7 @@ class Preset:
 
 PRESETS = {
     "photo": Preset(
-        summary="what photo models train on: 30 % clean, the rest blurred, noisy and compressed",
+        summary="30 % clean, the rest blurred, noisy and compressed",
         clean=0.3,
     ),
     "degraded": Preset(summary="as photo, but none clean: for measuring"),
