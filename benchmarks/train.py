@@ -3,7 +3,7 @@
 The ceiling is forward and backward of the same network, with the same arithmetic, on one batch that
 does not change. The trainer also draws patches, reduces them, computes losses, clips, updates and
 averages. Both run in turn, in the same process; with --winograd both compute their convolutions by
-that algorithm.
+that algorithm. Each part of the recipe's schedule has a row, and the run as a whole the mean.
 
 Usage: python benchmarks/train.py [--device NAME] [--threads N] [--seconds S] [--winograd]
     [RECIPE ...]
@@ -14,7 +14,7 @@ import dataclasses
 import statistics
 import time
 from collections.abc import Callable
-from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -25,22 +25,25 @@ from acutance.losses.composite import CompositeLoss
 from acutance.losses.supervision import Supervision
 from acutance.recipes.catalogue import RECIPES, recipe
 from acutance.training import run_folder
-from acutance.training.config import PatchPhase, TrainConfig
+from acutance.training.config import LossPhase, PatchPhase, TrainConfig
 from acutance.training.ema import ExponentialMovingAverage
 from acutance.training.hardware import choose_device, choose_precision, describe
 from acutance.training.optimiser import new_optimiser
 from acutance.training.outputs import AllOutputs
+from acutance.training.schedule import phase_at
 from acutance.training.state import Counters, TrainState
-from acutance.training.step import train_step
+from acutance.training.step import criterion_of, train_step
 from acutance.training.winograd import accelerate
 
 PHOTOS, SIDE = 24, 768  # random photos of this many pixels a side: the content takes no time
 
 
 class Contest:
-    """The trainer's step and the bare network, for one phase of a recipe."""
+    """The trainer's step and the bare network, for one part of a recipe."""
 
-    def __init__(self, config: TrainConfig, phase: PatchPhase, device: torch.device) -> None:
+    def __init__(
+        self, config: TrainConfig, phase: PatchPhase, loss: LossPhase, device: torch.device
+    ) -> None:
         self.config, self.phase, self.device = config, phase, device
         precision = "fp32" if config.winograd else config.precision
         self.dtype = choose_precision(precision, device)
@@ -64,7 +67,7 @@ class Contest:
             for _ in range(PHOTOS)
         ]
         self.sampler = PatchSampler(pairs, scale=config.scale, device=device)
-        self.criterion = Supervision(CompositeLoss()).to(device)
+        self.criterion = criterion_of(loss, Supervision(CompositeLoss()).to(device))
         self.fixed = self.draw()
 
     def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,13 +82,11 @@ class Contest:
         sr_NCHW.backward(torch.ones_like(sr_NCHW))
 
     def step(self) -> None:
-        """What the trainer does, with the recipe's last loss, the dearest."""
-        loss = self.config.losses[-1]
-        weights = {"alpha": loss.alpha, "beta": loss.beta, "log": loss.log, "luma": loss.luma}
+        """What the trainer does."""
         train_step(
             self.state,
             self.draw(),
-            partial(self.criterion, content=loss.content, **weights),
+            self.criterion,
             learning_rate=1e-6,
             dtype=self.dtype,
             clip_norm=self.config.clip_norm,
@@ -99,6 +100,21 @@ class Contest:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter() - start
+
+
+def parts(config: TrainConfig) -> list[tuple[float, PatchPhase, LossPhase]]:
+    """Shares of a run's time, with the patches and the loss they have."""
+    ends = {phase.until for phase in config.patches} | {loss.until for loss in config.losses}
+    return [
+        (end - start, phase_at(config.patches, start), phase_at(config.losses, start))
+        for start, end in pairwise([0.0, *sorted(ends)])
+    ]
+
+
+def described(loss: LossPhase) -> str:
+    """A loss in a few words."""
+    names = [loss.content, *(["HFENN"] * bool(loss.alpha)), *(["SSIM"] * bool(loss.beta))]
+    return ", ".join(names)
 
 
 def main() -> None:
@@ -115,12 +131,16 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     device = choose_device(options.device)
     print(f"{describe(device)}\n")
-    print("| recipe | patches | network alone, ms | trainer, ms | LR kpx/s | share of ceiling |")
-    print("|---|---|---:|---:|---:|---:|")
+    print(
+        "| recipe | patches | loss | of the run | network alone, ms | trainer, ms | LR kpx/s "
+        "| share of ceiling |"
+    )
+    print("|---|---|---|---:|---:|---:|---:|---:|")
     for name in options.recipes:
         config = dataclasses.replace(recipe(name), winograd=options.winograd)
-        for phase in config.patches:
-            contest = Contest(config, phase, device)
+        of_the_run = 0.0
+        for part, phase, loss in parts(config):
+            contest = Contest(config, phase, loss, device)
             for work in (contest.bare, contest.step):
                 contest.seconds(work)  # the first call prepares kernels
             bare, step = [], []
@@ -129,13 +149,15 @@ def main() -> None:
                 bare.append(contest.seconds(contest.bare))
                 step.append(contest.seconds(contest.step))
             alone, all_of_it = statistics.median(bare), statistics.median(step)
+            of_the_run += part * alone / all_of_it
             pixels = phase.batch * phase.patch**2
             print(
-                f"| {name} | {phase.batch} x {phase.patch}x{phase.patch} | {1e3 * alone:.0f} "
-                f"| {1e3 * all_of_it:.0f} | {pixels / all_of_it / 1e3:.1f} "
-                f"| {alone / all_of_it:.0%} |",
+                f"| {name} | {phase.batch} x {phase.patch}x{phase.patch} | {described(loss)} "
+                f"| {part:.0%} | {1e3 * alone:.0f} | {1e3 * all_of_it:.0f} "
+                f"| {pixels / all_of_it / 1e3:.1f} | {alone / all_of_it:.0%} |",
                 flush=True,
             )
+        print(f"| {name} | | | 100% | | | | {of_the_run:.0%} |", flush=True)
 
 
 if __name__ == "__main__":

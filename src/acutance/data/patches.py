@@ -19,6 +19,7 @@ from acutance.image.resize import bicubic_matrix
 
 CELL = 8  # LR pixels: where patches may be centred is decided on this grid
 MARGIN = 2  # LR pixels: as far as the antialiased bicubic reaches past a patch
+BLOCK = 16  # LR columns that are reduced at a time on a CPU
 
 
 NUMBERS = 8
@@ -199,9 +200,20 @@ class PatchSampler:
             rows = bicubic_matrix(padded * self.scale, padded)[MARGIN:-MARGIN]
             self._reductions[patch] = torch.from_numpy(rows).float().to(self.device)
         matrix = self._reductions[patch]
-        lr = matrix @ (wide_NCHW @ matrix.T)
+        lr = matrix @ self._reduce_across(wide_NCHW, matrix)
         lr = lr.mul_(255).round_().clamp_(0, 255).mul_(1 / 255)
         return lr.contiguous(memory_format=torch.channels_last)
+
+    def _reduce_across(self, x_NCHW: Tensor, matrix: Tensor) -> Tensor:
+        """``x @ matrix.T``; on a CPU in blocks of columns, without most of the matrix's zeros."""
+        block = BLOCK if x_NCHW.device.type == "cpu" else len(matrix)
+        rows = x_NCHW.view(-1, x_NCHW.shape[-1])
+        reduced = rows.new_empty(len(rows), len(matrix))
+        for start in range(0, len(matrix), block):
+            end = min(start + block, len(matrix))
+            taken = slice(start * self.scale, (end + 2 * MARGIN) * self.scale)
+            torch.mm(rows[:, taken], matrix[start:end, taken].T, out=reduced[:, start:end])
+        return reduced.view(*x_NCHW.shape[:-1], -1)
 
 
 def _mirror(index: Tensor, size: Tensor) -> Tensor:

@@ -144,8 +144,8 @@ class _Bands:
         else:
             for index in range(blocks):
                 inputs = x_NRW[:, index * advance : index * advance + taken]
-                out = out_NHW[:, index * block : (index + 1) * block]
-                torch.bmm(band.expand(count, -1, -1), inputs, out=out)
+                found = torch.bmm(band.expand(count, -1, -1), inputs)
+                out_NHW[:, index * block : (index + 1) * block] = found
         if done < out_height:
             band, _ = self._band(out_height - done, x_NHKW.device)
             inputs = x_NRW[:, blocks * advance :][:, : band.shape[1]]

@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 ValueAndGradient = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """``sr, hr (n, 3, H, W)``, fp32, to each patch's value ``(n,)`` and its derivative by ``sr``."""
 
-PIXELS = 1 << 17
+PIXELS = 1 << 18
 """How many at a time on a CPU, so that the maps stay in its cache; a GPU takes all."""
 
 
