@@ -51,9 +51,10 @@ def photo_x4() -> TrainConfig:
 def photo_x2() -> TrainConfig:
     """The base generator for photos at x2, from the shipped photo model at x4.
 
-    Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 48 minutes with ``winograd`` (the
-    shipped model, ``degradations=degraded``, as photo-x3, photo-x8 and gan-photo-x2): 32.28 dB on
-    clean pictures at strength 0, where base-x2 has 32.44; degraded ones: docs/photos.md.
+    Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 48 minutes with ``winograd``. The
+    shipped model had 48 by ``degradations=degraded``, as photo-x3 and photo-x8, and 48 more as the
+    recipe is: 32.30 dB on clean pictures at strength 0, where base-x2 has 32.44; degraded ones:
+    docs/photos.md.
     Command: ``acutance train photo-x2 --from photo-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(
