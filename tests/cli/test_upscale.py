@@ -565,6 +565,8 @@ def test_an_interrupt_while_the_program_loads_shows_no_traceback() -> None:
         {"multiple": 0},
         {"scale": "2"},
         {"receptive_field": -1},
+        {"mirrored": -8},
+        {"mirrored": "8"},
         {"config": []},
         {"config": {"channels": []}},
     ],

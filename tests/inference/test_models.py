@@ -125,7 +125,7 @@ def test_a_shipped_card_describes_its_network(name: str) -> None:
     card = read_card(find_card(name))
     config = build(card.network, card.config).config
     assert (card.scale, card.multiple) == (config.scale, config.multiple)
-    assert card.receptive_field == config.receptive_field
+    assert (card.receptive_field, card.mirrored) == (config.receptive_field, config.mirrored)
     network, _ = load_network(find_card(name))
     assert parameter_count(network) == card.parameters
 

@@ -14,23 +14,20 @@ from ..conftest import picture
 
 SHIPPED = sorted(shipped())
 LR = (24, 28)
-COLOURS = ((200, 90, 40), (255, 0, 0), (20, 40, 180), (250, 250, 250))
+COLOURS = ((200, 90, 40), (255, 0, 0), (0, 255, 0), (0, 255, 255), (20, 40, 180), (250, 250, 250))
 BORDER = 2
 """LR pixels."""
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_flat_picture_stays_flat(name: str) -> None:
-    """Inside but for a rounding; beside the border by 12 of 255 levels at most, which pure red
-    takes most of: the convolutions see zeros outside, as they did in training."""
+    """Up to the border, where the zeros that a convolution sees outside would make it 5 to 17
+    levels off, were the picture not mirrored around itself first."""
     upscaler = Upscaler(name)
-    inside = shipped()[name].receptive_field + 1
     for colour in COLOURS:
-        flat = np.full((2 * inside + 4, 2 * inside + 4, 3), colour, np.uint8)
-        off = np.abs(upscaler(flat).astype(int) - colour).max(axis=2)
-        margin = inside * upscaler.scale
-        assert off[margin:-margin, margin:-margin].max() <= 1
-        assert off.max() <= 12
+        flat = np.full((21, 26, 3), colour, np.uint8)
+        off = np.abs(upscaler(flat).astype(int) - colour)
+        assert off.max() <= (2 if name.startswith("gan") else 1)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

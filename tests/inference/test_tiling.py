@@ -12,21 +12,23 @@ TILES = (8, 9, 32, 61, 1000)
 BLOCKS = (*range(1, 12), 25, 64, 99)
 
 
+@pytest.mark.parametrize("border", [0, 8, 24])
 @pytest.mark.parametrize("overlap", OVERLAPS)
 @pytest.mark.parametrize("multiple", MULTIPLES)
-def test_an_axis_is_covered_once_with_margins(multiple: int, overlap: int) -> None:
+def test_an_axis_is_covered_once_with_margins(multiple: int, overlap: int, border: int) -> None:
     for tile, blocks in product(TILES, BLOCKS):
         size = blocks * multiple
-        spans = split_axis(size, tile, overlap=overlap, multiple=multiple)
+        spans = split_axis(size, tile, overlap=overlap, multiple=multiple, border=border)
+        first, last = -border, size + border
         kept = [i for span in spans for i in range(span.keep_start, span.keep_stop)]
         assert kept == list(range(size))
         for span in spans:
             assert 0 < span.keep_stop - span.keep_start <= tile
-            assert 0 <= span.read_start <= span.keep_start
-            assert span.keep_stop <= span.read_stop <= size
-            # Nothing lies beyond an end of the axis; everywhere else the network sees enough.
-            assert span.read_start == 0 or span.keep_start - span.read_start >= overlap
-            assert span.read_stop == size or span.read_stop - span.keep_stop >= overlap
+            assert first <= span.read_start <= span.keep_start
+            assert span.keep_stop <= span.read_stop <= last
+            # Nothing lies beyond the border; everywhere else the network sees enough.
+            assert span.read_start == first or span.keep_start - span.read_start >= overlap
+            assert span.read_stop == last or span.read_stop - span.keep_stop >= overlap
             for edge in (span.read_start, span.read_stop, span.keep_start, span.keep_stop):
                 assert edge % multiple == 0
         assert len({span.read_stop - span.read_start for span in spans}) == 1
@@ -48,6 +50,11 @@ def test_nothing_is_read_in_vain(multiple: int, overlap: int) -> None:
 def test_one_tile_reads_itself() -> None:
     assert split_axis(48, 48, overlap=17, multiple=4) == [Span(0, 48, 0, 48)]
     assert split_axis(48, 1000, overlap=17, multiple=4) == [Span(0, 48, 0, 48)]
+
+
+def test_one_tile_reads_itself_and_the_border() -> None:
+    assert split_axis(48, 48, overlap=17, multiple=4, border=8) == [Span(-8, 56, 0, 48)]
+    assert split_axis(48, 48, overlap=5, multiple=1, border=8) == [Span(-5, 53, 0, 48)]
 
 
 def test_by_hand() -> None:

@@ -1,5 +1,6 @@
 """The upscaler: no seams, every kind of picture, bounded memory, and no half-written file."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -104,10 +105,24 @@ def test_tiled_equals_untiled_with_gray_and_alpha(small: Path, one: Upscaler, ba
     np.testing.assert_array_equal(tiled(lr), one(lr))
 
 
+@pytest.mark.parametrize("tile", [4, 16, 256])
+def test_the_picture_is_mirrored_around_itself(small: Path, tile: int) -> None:
+    """As ``numpy.pad`` mirrors it; the tile may lie in what is mirrored alone."""
+    mirrored = Upscaler(small, device="cpu", precision="fp32", tile=tile)
+    plain = Upscaler(small, device="cpu", precision="fp32")
+    plain._network.card = dataclasses.replace(plain.card, mirrored=0)
+    assert mirrored.card.mirrored == 8
+    edge = 8 * plain.scale
+    for height, width in [(4, 8), (8, 28), (44, 52)]:
+        lr = noise(height, width, 3).astype(np.float32) / 255
+        around = plain.upscale_float(np.pad(lr, ((8, 8), (8, 8), (0, 0)), mode="symmetric"))
+        found = mirrored.upscale_float(lr)
+        np.testing.assert_allclose(found, around[edge:-edge, edge:-edge], atol=1e-5)
+        assert np.abs(found - plain.upscale_float(lr)).max() > 1e-3
+
+
 def test_too_little_overlap_would_show(small: Path, one: Upscaler) -> None:
     """The two tests above can fail."""
-    import dataclasses
-
     tiled = Upscaler(small, device="cpu", precision="fp32", tile=16)
     tiled._network.card = dataclasses.replace(tiled.card, receptive_field=2)
     lr = noise(45, 51, 3)
@@ -453,7 +468,7 @@ def test_the_pixel_limit_is_passed_on(one: Upscaler, tmp_path: Path) -> None:
 def spoilt(sr: np.ndarray, tile: int) -> np.ndarray:
     """The third tile has a row of numbers that are none."""
     if tile == 3:
-        sr[0, 1, 5] = np.nan
+        sr[0, 1, 25] = np.nan
     return sr
 
 
@@ -546,7 +561,7 @@ def test_less_memory_makes_smaller_tiles(small: Path) -> None:
         values = 10 * 8 + 5 * 3 * 2**2  # feature maps and outputs of this model
         tile_bytes = 4 * values * backend.shapes[0][2] * backend.shapes[0][3]
         assert tile_bytes <= memory * 2**20
-    assert longest[0] < longest[1] < longest[2] == 400
+    assert longest[0] < longest[1] < longest[2] == 400 + 2 * 8
 
 
 def test_too_little_memory_says_how_much_is_enough(small: Path) -> None:

@@ -14,7 +14,7 @@ from acutance.image.alpha import FILL_RADIUS, filled
 from acutance.image.resize import resize
 from acutance.inference.backends.protocol import Backend
 from acutance.inference.source import Source
-from acutance.inference.tiling import Tile, split
+from acutance.inference.tiling import Span, Tile, split
 from acutance.models.card import Card
 from acutance.models.padding import padding_to_multiple
 
@@ -53,6 +53,7 @@ class TiledNetwork:
             size,
             overlap=reach,
             multiple=multiple,
+            border=self.card.mirrored,
         )
         tiles = [
             tile
@@ -72,7 +73,7 @@ class TiledNetwork:
     def _through(self, source: Source, tile: Tile, strength: float | None) -> NDArray[np.float32]:
         """One tile's kept part, all bands."""
         s = self.card.scale
-        pixels_HWC = _read_padded(source, tile)
+        pixels_HWC = _read_mirrored(source, tile)
         bands = source.bands
         colour, alpha = pixels_HWC, None
         if bands in (2, 4):
@@ -104,12 +105,15 @@ class TiledNetwork:
         return np.concatenate([sr.clip(0, 1) * (alpha > 0), alpha], axis=2)
 
 
-def _read_padded(source: Source, tile: Tile) -> NDArray[np.float32]:
-    """What a tile reads; beyond the right and bottom edges the picture is mirrored."""
-    top, left = tile.y.read_start, tile.x.read_start
-    bottom, right = tile.y.read_stop, tile.x.read_stop
-    inside = source.read(
-        top, left, min(bottom, source.height) - top, min(right, source.width) - left
-    )
-    extra = (bottom - top - inside.shape[0], right - left - inside.shape[1])
-    return np.pad(inside, ((0, extra[0]), (0, extra[1]), (0, 0)), mode="symmetric")
+def _read_mirrored(source: Source, tile: Tile) -> NDArray[np.float32]:
+    """What a tile reads; outside its edges the picture is mirrored, as often as it takes."""
+    rows, columns = _mirrored(tile.y, source.height), _mirrored(tile.x, source.width)
+    top, left = int(rows.min()), int(columns.min())
+    inside = source.read(top, left, int(rows.max()) + 1 - top, int(columns.max()) + 1 - left)
+    return inside[np.ix_(rows - top, columns - left)]
+
+
+def _mirrored(span: Span, size: int) -> NDArray[np.intp]:
+    """Which pixels of an axis a span reads; at its ends it is mirrored, the end pixel repeated."""
+    place = np.arange(span.read_start, span.read_stop) % (2 * size)
+    return np.minimum(place, 2 * size - 1 - place)

@@ -52,6 +52,9 @@ class Card:
     """Trainable numbers."""
     macs_per_lr_pixel: float
     """Multiply-adds of the convolutions for one input pixel."""
+    mirrored: int = 0
+    """Input pixels to mirror around a picture before it goes in; a multiple of ``multiple``. 0 for
+    published networks, which are to be measured with the zeros outside that they come with."""
     feature_values: int = 0
     """Values of the feature maps alive at once for one input pixel: sizes the tiles."""
     detail_of: str = ""
@@ -102,6 +105,9 @@ def check_sound(card: Card, path: Path) -> None:
     wrong = [key for key, value in numbers.items() if not isinstance(value, int) or value < 1]
     if not isinstance(card.receptive_field, int) or card.receptive_field < 0:
         wrong.append("receptive_field")
+    whole = isinstance(card.mirrored, int) and card.mirrored >= 0
+    if not whole or ("multiple" not in wrong and card.mirrored % card.multiple):
+        wrong.append("mirrored")
     channels: Any = card.config.get("channels", [64]) if isinstance(card.config, dict) else []
     widths = channels if isinstance(channels, list) else [channels]
     if not widths or not all(isinstance(width, int) and width > 0 for width in widths):
