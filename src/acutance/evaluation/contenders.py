@@ -167,6 +167,7 @@ def _model(path: Path, card: Card, engine: Engine, *, best: bool) -> Contender:
     ours, name = _ours(card), method_name(card)
     weights = next((f.sha256 for key, f in sorted(card.files.items(), reverse=True)), card.name)
     changes = "+consistent" if card.config.get("consistent") else ""
+    changes += f"+mirrored{card.mirrored}" if card.mirrored else ""
     group: Group = "weights" if "weights" in card.training else "acutance" if ours else "trained"
     return Contender(
         method=f"{name}, --best" if best else name,
