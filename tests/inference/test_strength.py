@@ -229,6 +229,19 @@ def test_every_picture_has_its_own_estimate(photo: Path, tmp_path: Path) -> None
     assert (summary.strength, backend.seen) == (0.25, {0.25})
 
 
+def test_much_detail_in_a_degraded_picture_is_warned_of(photo: Path, tmp_path: Path) -> None:
+    card = json.loads(photo.read_text())
+    gan = photo.with_name("gan.card")
+    gan.write_text(json.dumps(card | {"detail_of": card["name"]}))
+    write_rgb8(tmp_path / "a.png", scene(40, 48))
+    for path, strength, expected in ((gan, 1, 1), (gan, 0.5, 0), (photo, 1, 0)):
+        upscaler = Upscaler(path, device="cpu", denoise=strength)
+        summary = upscaler.upscale_file(tmp_path / "a.png", tmp_path / "b.png", overwrite=True)
+        assert len(summary.notes) == expected
+        assert all("detail above 0.5 may paint over faces" in note for note in summary.notes)
+    gan.unlink()
+
+
 def test_a_model_without_a_strength_has_none(small: Path, tmp_path: Path) -> None:
     write_rgb8(tmp_path / "a.png", scene(20, 24))
     upscaler = Upscaler(small, device="cpu", denoise=0)

@@ -27,6 +27,11 @@ from acutance.inference.strength import check_denoise, estimate
 from acutance.inference.tiled import Progress, TiledNetwork
 from acutance.models.card import Card, check_sound, read_card
 
+GENTLE = 0.5
+"""The most detail at which a face in a picture of strength ``STRONG`` still looks like skin."""
+
+STRONG = 0.9
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -105,6 +110,7 @@ class Upscaler:
             )
         self._denoise = denoise
         check_detail(detail)
+        self._detail = detail or float(bool(self.card.detail_of))
         mixed = blend(*ends_of_dial(card_path), detail) if detail else None
         self.name = mixed.name if mixed else self.card.name
         weights = mixed.weights if mixed else None
@@ -191,6 +197,8 @@ class Upscaler:
         make_folder(folder)
         try:
             strength = self._strength(pixels, denoise)
+            if self._detail > GENTLE and strength is not None and strength >= STRONG:
+                notes = (*notes, f"so degraded that detail above {GENTLE:g} may paint over faces")
             bands, size = picture.image.bands, 2 if picture.largest == 65535 else 1
             if shutil.disk_usage(folder).free < width * height * bands * size:
                 raise UserError(f"not enough free space in {folder} for {width} x {height} pixels")
