@@ -107,7 +107,7 @@ def test_tiled_equals_untiled_with_gray_and_alpha(small: Path, one: Upscaler, ba
 
 @pytest.mark.parametrize("tile", [4, 16, 256])
 def test_the_picture_is_mirrored_around_itself(small: Path, tile: int) -> None:
-    """As ``numpy.pad`` mirrors it; the tile may lie in what is mirrored alone."""
+    """As ``numpy.pad`` mirrors it, whatever the tiles."""
     mirrored = Upscaler(small, device="cpu", precision="fp32", tile=tile)
     plain = Upscaler(small, device="cpu", precision="fp32")
     plain._network.card = dataclasses.replace(plain.card, mirrored=0)
