@@ -298,16 +298,13 @@ def measured(run: Path, scale: int, options: argparse.Namespace) -> Line:
     network, _ = load_run(run)
     if options.winograd:
         accelerate(network)
-    border = getattr(network.config, "mirrored", 0)
 
     @torch.inference_mode()
     def upscale(lr: NDArray[np.float32]) -> NDArray[np.floating]:
-        lr = np.pad(lr, ((border, border), (border, border), (0, 0)), mode="symmetric")
         lr_NCHW = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1)))[None]
         lr_NCHW = lr_NCHW.contiguous(memory_format=torch.channels_last)
         sr: NDArray[np.floating] = network(lr_NCHW)[0].permute(1, 2, 0).numpy()
-        edge = border * scale
-        return sr[edge : sr.shape[0] - edge, edge : sr.shape[1] - edge]
+        return sr
 
     torch.set_num_threads(options.threads)
     pictures = find_benchmarks(options.benchmarks)

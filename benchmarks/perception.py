@@ -37,12 +37,12 @@ SCALE, SET, PROTOCOL = 4, "BSDS100", PROTOCOLS["standard"]
 
 
 def along_the_dial(model: str, details: Sequence[float], threads: int | None) -> list[Contender]:
-    """The faithful model and its mixtures; the key changes with the weights of both."""
+    """The faithful model and its mixtures; the key changes with weights and borders of both."""
     faithful = find_card(model)
     cards = [read_card(faithful)]
     if any(details):
         cards.append(read_card(detailed_model(faithful)))
-    weights = "".join(card.files["safetensors"].sha256 for card in cards)
+    weights = "".join(f"{c.files['safetensors'].sha256}{c.mirrored or ''}" for c in cards)
     digest = hashlib.sha256(weights.encode()).hexdigest()[:16]
 
     def one(detail: float) -> Contender:

@@ -31,7 +31,7 @@ def card_for(network: Generator) -> Card:
         config={k: list(v) if isinstance(v, tuple) else v for k, v in vars(config).items()},
         multiple=config.multiple,
         receptive_field=config.receptive_field,
-        mirrored=config.mirrored,
+        mirrored=8,
         parameters=parameter_count(network),
         macs_per_lr_pixel=macs_per_lr_pixel(network),
     )

@@ -28,7 +28,7 @@ def flat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(2)
     network = Generator(FLAT)
     torch.nn.init.normal_(network.tail.weight, std=0.05)
-    card = describe(network, key="generator", name="flat", licence="CC0-1.0")
+    card = describe(network, key="generator", name="flat", licence="CC0-1.0", mirrored=8)
     return export(network, card, tmp_path_factory.mktemp("flat"))
 
 
@@ -73,7 +73,7 @@ def test_the_card_tells_shape_and_origin(both: Path, small: Path, flat: Path) ->
     card = read_card(both)
     assert (card.name, card.kind, card.network) == ("ensemble-x2", "bicubic", "ensemble")
     assert (card.scale, card.multiple, card.receptive_field) == (2, 4, 17)
-    assert card.feature_values == 80
+    assert (card.feature_values, card.mirrored) == (80, 8)
     members = [read_card(path) for path in (small, flat)]
     assert card.parameters == sum(member.parameters for member in members)
     assert card.macs_per_lr_pixel == sum(member.macs_per_lr_pixel for member in members)

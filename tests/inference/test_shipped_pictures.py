@@ -21,13 +21,17 @@ BORDER = 2
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_flat_picture_stays_flat(name: str) -> None:
-    """Up to the border, where the zeros that a convolution sees outside would make it 5 to 17
-    levels off, were the picture not mirrored around itself first."""
+    """But for a rounding or two; beside the border too with the GAN models, which see the picture
+    mirrored there. The others see zeros there and are a little off with pure colours."""
     upscaler = Upscaler(name)
+    inside = shipped()[name].receptive_field + 1
     for colour in COLOURS:
-        flat = np.full((21, 26, 3), colour, np.uint8)
-        off = np.abs(upscaler(flat).astype(int) - colour)
-        assert off.max() <= (2 if name.startswith("gan") else 1)
+        flat = np.full((2 * inside + 4, 2 * inside + 4, 3), colour, np.uint8)
+        off = np.abs(upscaler(flat).astype(int) - colour).max(axis=2)
+        margin = inside * upscaler.scale
+        gan = bool(shipped()[name].detail_of)
+        assert off[margin:-margin, margin:-margin].max() <= (2 if gan else 1)
+        assert off.max() <= (2 if gan else 16)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -178,11 +178,8 @@ def test_the_strength_reaches_the_network(photo: Path, device: str) -> None:
     results = []
     for strength in (0.0, 0.6):
         planes = np.dstack([lr, np.full((20, 32), strength, np.float32)])
-        planes = np.pad(planes, ((8, 8), (8, 8), (0, 0)), mode="symmetric")
         with torch.no_grad():
-            expected = network(torch.from_numpy(planes).permute(2, 0, 1)[None])[
-                0, :, 16:-16, 16:-16
-            ]
+            expected = network(torch.from_numpy(planes).permute(2, 0, 1)[None])[0]
         upscaler = Upscaler(photo, device=device, precision="fp32", denoise=strength)
         results.append(upscaler.upscale_float(lr))
         np.testing.assert_allclose(results[-1], expected.permute(1, 2, 0).numpy(), atol=1e-5)

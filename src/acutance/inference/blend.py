@@ -28,6 +28,8 @@ class Blend:
     name: str
     """For the person, for example ``base-x4 + 0.5 gan-x4``."""
     weights: Weights
+    mirrored: int
+    """``Card.mirrored`` of whichever model has more."""
 
 
 def blend(faithful: Path, detailed: Path, detail: float) -> Blend:
@@ -61,7 +63,7 @@ def blend(faithful: Path, detailed: Path, detail: float) -> Blend:
         value = (1 - d) * array.astype(np.float32) + d * theirs[name].astype(np.float32)
         mixed[name] = value.astype(array.dtype)
     name = other.name if detail == 1 else f"{card.name} + {detail:g} {other.name}"
-    return Blend(name, mixed)
+    return Blend(name, mixed, max(card.mirrored, other.mirrored))
 
 
 def check_detail(detail: float) -> None:

@@ -50,6 +50,7 @@ def export_blend(
         name=name or f"{card.name}-detail-{detail:g}",
         kind=other.kind,
         detail_of="",
+        mirrored=mixed.mirrored,
         files={},
         training={"blend": mixed.name, "detail": detail, "of": _sources(card, other)},
         metrics={},
@@ -83,9 +84,11 @@ def export_ensemble(
     for own, (network, _) in zip(ensemble.members, loaded, strict=True):
         own.load_state_dict(network.state_dict())
     command = shlex.join(["acutance", "ensemble", *(card.name for card in cards), "--out", "DIR"])
+    border = max(card.mirrored for card in cards)
     card = describe(
         ensemble,
         key="ensemble",
+        mirrored=-(-border // config.multiple) * config.multiple,
         name=name or f"ensemble-x{config.scale}",
         training={"command": command, "ensemble": _sources(*cards)},
         licence=_licence(*cards),

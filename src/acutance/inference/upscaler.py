@@ -3,6 +3,7 @@
 The command line, the evaluation and a Python program all run this code.
 """
 
+import dataclasses
 import os
 import shutil
 from dataclasses import dataclass
@@ -114,6 +115,8 @@ class Upscaler:
         mixed = blend(*ends_of_dial(card_path), detail) if detail else None
         self.name = mixed.name if mixed else self.card.name
         weights = mixed.weights if mixed else None
+        if mixed:
+            self.card = dataclasses.replace(self.card, mirrored=mixed.mirrored)
         backend = choose_backend(self.card, card_path, device, threads, precision, weights)
         backend = SelfEnsemble(backend) if best and not self.card.equivariant else backend
         self._network = TiledNetwork(self.card, backend, tile, self.name)

@@ -53,8 +53,7 @@ class Card:
     macs_per_lr_pixel: float
     """Multiply-adds of the convolutions for one input pixel."""
     mirrored: int = 0
-    """Input pixels to mirror around a picture before it goes in; a multiple of ``multiple``. 0 for
-    published networks, which are to be measured with the zeros outside that they come with."""
+    """Input pixels to mirror around a picture before it goes in; a multiple of ``multiple``."""
     feature_values: int = 0
     """Values of the feature maps alive at once for one input pixel: sizes the tiles."""
     detail_of: str = ""

@@ -28,7 +28,6 @@ def describe(network: nn.Module, *, key: str, name: str, **facts: Any) -> Card:
         config=json.loads(json.dumps(dataclasses.asdict(config))),  # as a card's file gives it
         multiple=config.multiple,
         receptive_field=config.receptive_field,
-        mirrored=getattr(config, "mirrored", 0),
         parameters=parameter_count(network),
         macs_per_lr_pixel=macs_per_lr_pixel(network),
         feature_values=getattr(config, "feature_values", 0),

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from acutance.models.blocks import BicubicUpscale, pad_to_multiple
 from acutance.models.card import FEATURE_MAPS
 from acutance.models.generator import Generator, GeneratorConfig
-from acutance.models.padding import mirrored_border
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +44,6 @@ class EnsembleConfig:
     def multiple(self) -> int:
         """LR height and width are padded to a multiple of this."""
         return math.lcm(*(member.multiple for member in self.members))
-
-    @property
-    def mirrored(self) -> int:
-        """LR pixels to mirror around a picture, as for its members."""
-        return mirrored_border(self.multiple)
 
     @property
     def receptive_field(self) -> int:

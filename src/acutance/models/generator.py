@@ -25,7 +25,6 @@ from torch import Tensor, nn
 from acutance.models.blocks import BicubicUpscale, Up, pad_to_multiple, residual_blocks
 from acutance.models.consistency import Consistency
 from acutance.models.equivariance import Channels, tie
-from acutance.models.padding import mirrored_border
 
 SCALES = (2, 3, 4, 8)
 
@@ -83,11 +82,6 @@ class GeneratorConfig:
     def multiple(self) -> int:
         """LR height and width are padded to a multiple of this."""
         return int(2 ** (len(self.channels) - 1))
-
-    @property
-    def mirrored(self) -> int:
-        """LR pixels to mirror around a picture, so that its borders look like the rest."""
-        return mirrored_border(self.multiple)
 
     @property
     def receptive_field(self) -> int:

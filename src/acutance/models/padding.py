@@ -1,12 +1,13 @@
 """Padding to the size that a network needs; pure arithmetic, shared by training and inference."""
 
 MIRRORED = 8
-"""LR pixels mirrored around a picture. A convolution sees zeros outside; what they do to flat
-saturated colours, 5 to 20 of 255 levels, is gone after so many pixels (after 4, but for 1 to 5)."""
+"""LR pixels mirrored around a picture for a GAN model. A convolution sees zeros outside; what they
+make of flat saturated colours, up to 20 of 255 levels, is gone after so many. Faithful models do
+without, as for them the zeros, which say that nothing is known, are the better guess."""
 
 
 def mirrored_border(multiple: int) -> int:
-    """``MIRRORED``, or the next multiple."""
+    """``MIRRORED`` LR pixels, or the next multiple."""
     return -(-MIRRORED // multiple) * multiple
 
 

@@ -52,8 +52,8 @@ def photo_x2() -> TrainConfig:
     """The base generator for photos at x2, from the shipped photo model at x4.
 
     Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 48 minutes with ``winograd``. The
-    shipped model had 48 by ``degradations=degraded``, as photo-x3 and photo-x8, and 48 more as the
-    recipe is: 32.30 dB on clean pictures at strength 0, where base-x2 has 32.44; degraded ones:
+    shipped model had 48 by ``degradations=degraded``, as photo-x8, and 48 more as the recipe is:
+    32.30 dB on clean pictures at strength 0, where base-x2 has 32.44; degraded ones:
     docs/photos.md.
     Command: ``acutance train photo-x2 --from photo-x4 --data DIR --out RUN``
     """
@@ -66,8 +66,8 @@ def photo_x3() -> TrainConfig:
     """The base generator for photos at x3, from the shipped photo model at x4.
 
     Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 15 minutes with ``winograd``; the
-    shipped model had 14: 29.15 dB on clean pictures at strength 0, 0.82 dB more than base-x3 on
-    degraded BSDS100.
+    shipped model had 14 by ``degradations=degraded``, and 30 more as the recipe is, with a
+    ``learning_rate`` of 8e-4: docs/photos.md has the figures.
     Command: ``acutance train photo-x3 --from photo-x4 --data DIR --out RUN``
     """
     return dataclasses.replace(
@@ -104,8 +104,8 @@ def gan_photo_x4() -> TrainConfig:
     """The photo model at x4, trained further against a discriminator; see docs/gan.md.
 
     Hardware: one core of an AMD EPYC (AVX2) in fp32. Time: 42 minutes with ``winograd``; the
-    shipped model had 34 more, from then on with harsh pictures, and is four fifths of the way to
-    its weights; docs/photos.md has the figures.
+    shipped model had 34 more, from then on with harsh pictures, and 86 with ``gan.artefacts`` at 30
+    and 50, and is seven tenths of the way to its weights; docs/photos.md has the figures.
     Command:
     ``acutance train gan-photo-x4 --from photo-x4 --data DIR --out RUN --set gan.backbones=DIR``
     """

@@ -25,6 +25,7 @@ from acutance.models.card import Card, read_card
 from acutance.models.catalogue import build, network_config
 from acutance.models.checkpoint import load_network
 from acutance.models.describe import describe
+from acutance.models.padding import mirrored_border
 from acutance.training.config import TrainConfig
 
 CONFIG = "config.json"
@@ -121,7 +122,10 @@ def load_run(run: Path) -> tuple[nn.Module, Card]:
     name = f"{kind}-x{config.scale}"
     card = describe(network, key=config.network, name=name, training=summary)
     if config.gan is not None:
-        card = dataclasses.replace(card, kind=f"{card.kind}, GAN", detail_of=faithful)
+        border = mirrored_border(card.multiple)
+        card = dataclasses.replace(
+            card, kind=f"{card.kind}, GAN", detail_of=faithful, mirrored=border
+        )
     return network, card
 
 
