@@ -97,6 +97,13 @@ def test_the_ends_are_the_models_themselves(faithful: Path, detailed: Path) -> N
     assert blend(faithful, detailed, 0).weights["head.weight"].dtype == np.float16
 
 
+def test_what_lies_between_is_mirrored_as_the_detailed_one(faithful: Path, detailed: Path) -> None:
+    write_card(faithful, dataclasses.replace(read_card(faithful), mirrored=0))
+    for detail, border in ((0, 0), (0.25, 8), (1, 8)):
+        assert Upscaler(faithful, device="cpu", detail=detail).card.mirrored == border
+    assert Upscaler(detailed, device="torch-cpu").card.mirrored == 8
+
+
 def test_without_detail_no_other_model_is_asked_for(faithful: Path) -> None:
     assert Upscaler(faithful, device="cpu").name == "small"
     assert read_card(faithful).detail_of == ""
@@ -228,10 +235,11 @@ def test_a_blend_becomes_a_model(
         shutil.copy(faithful.with_suffix(".onnx"), path)  # tracing takes seconds
 
     monkeypatch.setattr(acutance.inference.export, "write_onnx", write)
+    write_card(faithful, dataclasses.replace(read_card(faithful), mirrored=0))
     path = export_blend(faithful, detailed, 0.5, tmp_path / "out", name="small")
     card: Card = read_card(path)
     assert (card.kind, card.detail_of, card.metrics) == ("gan", "", {})
-    assert card.training["blend"] == "small + 0.5 small-gan"
+    assert (card.mirrored, card.training["blend"]) == (8, "small + 0.5 small-gan")
     assert [part["name"] for part in card.training["of"]] == ["small", "small-gan"]
     found = Upscaler(path, device="cpu", precision="fp32").upscale_float(LR)
     expected = Upscaler(faithful, device="cpu", precision="fp32", detail=0.5).upscale_float(LR)

@@ -176,7 +176,7 @@ def test_a_gan_goes_on_from_a_photo_model(
     assert "fresh" not in lines[0]
     network, card = run_folder.load_run(run)
     assert (card.name, card.kind) == ("gan-photo-tiny-x2", "photo, GAN")
-    assert card.detail_of == "photo-tiny-x2"
+    assert (card.detail_of, card.mirrored) == ("photo-tiny-x2", 8)
     assert network(torch.rand(1, 4, 8, 8)).shape == (1, 3, 16, 16)
 
 
