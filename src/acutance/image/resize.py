@@ -69,10 +69,13 @@ def resize_taps(
     index = first[:, None] + np.arange(taps)[None, :]
     weight = stretch * kernel.function(stretch * (centre[:, None] - index))
     weight /= weight.sum(axis=1, keepdims=True)
-    # Mirror with the edge repeated: ..., 1, 0 | 0, 1, ..., n-1 | n-1, n-2, ...
-    index = np.mod(index, 2 * n_in)
-    index = np.where(index < n_in, index, 2 * n_in - 1 - index)
-    return index, weight
+    return mirrored(index, n_in), weight
+
+
+def mirrored(index: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    """Indices of an axis without end; edges repeated: ..., 1, 0 | 0, 1, ..., n-1 | n-1, n-2, ..."""
+    index = np.mod(index, 2 * size)
+    return np.where(index < size, index, 2 * size - 1 - index)
 
 
 def bicubic_matrix(n_in: int, n_out: int, *, antialias: bool = True) -> NDArray[np.float64]:

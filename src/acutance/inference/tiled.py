@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from acutance.errors import UserError
 from acutance.image.alpha import FILL_RADIUS, filled
-from acutance.image.resize import resize
+from acutance.image.resize import mirrored, resize
 from acutance.inference.backends.protocol import Backend
 from acutance.inference.source import Source
-from acutance.inference.tiling import Span, Tile, split
+from acutance.inference.tiling import Tile, split
 from acutance.models.card import Card
 from acutance.models.padding import padding_to_multiple
 
@@ -107,13 +107,8 @@ class TiledNetwork:
 
 def _read_mirrored(source: Source, tile: Tile) -> NDArray[np.float32]:
     """What a tile reads; outside its edges the picture is mirrored, as often as it takes."""
-    rows, columns = _mirrored(tile.y, source.height), _mirrored(tile.x, source.width)
+    rows = mirrored(np.arange(tile.y.read_start, tile.y.read_stop), source.height)
+    columns = mirrored(np.arange(tile.x.read_start, tile.x.read_stop), source.width)
     top, left = int(rows.min()), int(columns.min())
     inside = source.read(top, left, int(rows.max()) + 1 - top, int(columns.max()) + 1 - left)
     return inside[np.ix_(rows - top, columns - left)]
-
-
-def _mirrored(span: Span, size: int) -> NDArray[np.intp]:
-    """Which pixels of an axis a span reads; at its ends it is mirrored, the end pixel repeated."""
-    place = np.arange(span.read_start, span.read_stop) % (2 * size)
-    return np.minimum(place, 2 * size - 1 - place)

@@ -32,6 +32,7 @@ GENTLE = 0.5
 """The most detail at which a face in a picture of strength ``STRONG`` still looks like skin."""
 
 STRONG = 0.9
+"""Strength from which on a picture counts as strongly degraded."""
 
 
 @dataclass(frozen=True)
